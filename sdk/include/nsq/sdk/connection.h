@@ -1,0 +1,49 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "nsq/sdk/loop.h"
+#include "nsq/sdk/output.h"
+
+namespace nsq::sdk {
+
+/// What a session sees of its socket. Owned by the host; outlives the session. THREAD: the connection's loop.
+class Connection {
+public:
+    virtual Loop& loop() = 0;
+
+    /// What was written here is sent at the end of the turn.
+    virtual Output& output() = 0;
+
+    /// Bytes that may be written before the session should stop producing (delivering messages, say): 0 when the
+    /// client reads too slowly. Answers to commands may go beyond it. Once the output has shrunk again
+    /// Session::onOutputDrained is called.
+    virtual std::size_t outputRoom() const = 0;
+
+    /// Calls Session::onData again in this turn with the bytes it left, if there are any: for a session that
+    /// stopped in order to wait for something.
+    virtual void resumeInput() = 0;
+
+    /// Closes once the output is sent, or has not been taken by the client for 5 s. No call reaches the session
+    /// but its destructor. May be called from within the session. `reason` goes to the log at debug level.
+    virtual void close(std::string_view reason) = 0;
+
+    /// Session::onTimer is called once, at `when` or up to a millisecond later. Replaces an earlier setting.
+    virtual void setTimer(Clock::time_point when) = 0;
+    virtual void clearTimer() = 0;
+
+    /// When bytes were last read from the client; at first, when the connection was made.
+    virtual Clock::time_point lastReadAt() const = 0;
+
+    /// `host:port` of the client, or `unix:` and a path.
+    virtual const std::string& remoteAddress() const = 0;
+
+    /// Like remoteAddress, without the port.
+    virtual std::string remoteHost() const = 0;
+
+protected:
+    virtual ~Connection() = default;
+};
+
+}  // namespace nsq::sdk

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <chrono>
+
+namespace nsq::sdk {
+
+/// Deadlines and intervals are measured with this clock; wall-clock time appears only in message timestamps.
+using Clock = std::chrono::steady_clock;
+
+class Loop;
+
+/// Work that can be waiting in a loop's queue, at most once at a time. Its owner derives from it.
+/// A task must not be destroyed while it is queued: cancel it first, on its loop.
+class LoopTask {
+public:
+    LoopTask() = default;
+    LoopTask(const LoopTask&) = delete;
+    LoopTask& operator=(const LoopTask&) = delete;
+
+    /// THREAD: the loop. Must not block and must not throw.
+    virtual void run() = 0;
+
+protected:
+    ~LoopTask() = default;
+
+private:
+    friend class Loop;
+    LoopTask* next_ = nullptr;  ///< guarded by the queue it stands in, like the two below
+    LoopTask* previous_ = nullptr;
+    bool queued_ = false;
+};
+
+/// A thread that serves many connections. In one turn it reads every socket that has data, gives the bytes to
+/// the sessions, runs what was queued, runs the tasks of the turn's end, and then sends every output.
+class Loop {
+public:
+    /// Queues `task`, unless it is queued already, and wakes the loop if it sleeps. Tasks run in the order they
+    /// were queued. THREAD: any.
+    virtual void post(LoopTask& task) = 0;
+
+    /// Takes `task` out of the queue, if it is there. It does not run after this returns. THREAD: the loop.
+    virtual void cancel(LoopTask& task) = 0;
+
+    /// Runs `task` once at the end of this turn: after all sockets were read and all posted tasks ran, before
+    /// outputs are sent. THREAD: the loop.
+    virtual void atTurnEnd(LoopTask& task) = 0;
+
+    /// True on the loop's own thread. THREAD: any.
+    virtual bool isCurrentThread() const = 0;
+
+    /// The time at which this turn began; cheap. THREAD: the loop.
+    virtual Clock::time_point now() const = 0;
+
+protected:
+    virtual ~Loop() = default;
+
+    /// A queue of tasks for implementations, which bring the lock.
+    class TaskQueue {
+    public:
+        /// False when it stands in this or another queue already.
+        bool push(LoopTask& task);
+        LoopTask* pop();
+        void remove(LoopTask& task);
+        bool empty() const { return first_ == nullptr; }
+
+    private:
+        LoopTask* first_ = nullptr;
+        LoopTask* last_ = nullptr;
+    };
+};
+
+}  // namespace nsq::sdk

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace nsq::sdk {
+
+/// How far a client has come, with the numbers `/stats` shows.
+enum class ClientState : int { kInit = 0, kConnected = 2, kSubscribed = 3, kClosing = 4 };
+
+struct PubCount {
+    std::string topic;
+    std::uint64_t count = 0;
+};
+
+/// One connection, as `/stats` shows it.
+struct ClientStats {
+    std::string clientId;
+    std::string hostname;
+    std::string protocol;  ///< "V2"
+    std::string remoteAddress;
+    std::string userAgent;
+    ClientState state = ClientState::kInit;
+    std::int64_t readyCount = 0;
+    std::int64_t inFlightCount = 0;
+    std::uint64_t messageCount = 0;  ///< messages delivered to it
+    std::uint64_t finishCount = 0;
+    std::uint64_t requeueCount = 0;
+    std::chrono::system_clock::time_point connectedAt;
+    int sampleRate = 0;        ///< percent delivered, 0 for all
+    std::string topic;         ///< subscribed to, or empty
+    std::string channel;       ///< subscribed to, or empty
+    std::vector<PubCount> pubCounts;  ///< messages published, by topic
+};
+
+/// A channel at one moment.
+struct ChannelStats {
+    std::string name;
+    std::int64_t depth = 0;         ///< waiting: neither in flight nor deferred
+    std::int64_t backendDepth = 0;  ///< of depth, those that are only on disk
+    std::int64_t inFlightCount = 0;
+    std::int64_t deferredCount = 0;
+    std::uint64_t messageCount = 0;  ///< messages it got from its topic
+    std::uint64_t requeueCount = 0;
+    std::uint64_t timeoutCount = 0;
+    std::uint64_t finishCount = 0;
+    std::uint64_t droppedCount = 0;  ///< emptied, sampled out, or beyond an ephemeral channel's limit
+    int clientCount = 0;
+    bool paused = false;
+};
+
+/// A topic at one moment.
+struct TopicStats {
+    std::string name;
+    std::int64_t depth = 0;         ///< not yet given to its channels: it has none, or is paused
+    std::int64_t backendDepth = 0;  ///< of depth, those that are only on disk
+    std::uint64_t messageCount = 0;
+    std::uint64_t messageBytes = 0;  ///< sum of the bodies' sizes
+    std::int64_t memoryBytes = 0;    ///< memory its messages take now
+    bool paused = false;
+    std::vector<ChannelStats> channels;  ///< sorted by name
+};
+
+}  // namespace nsq::sdk
