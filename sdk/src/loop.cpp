@@ -3,8 +3,8 @@
 namespace nsq::sdk {
 
 bool Loop::TaskQueue::push(LoopTask& task) {
-    if (task.queued_) return false;
-    task.queued_ = true;
+    if (task.queue_ != nullptr) return false;
+    task.queue_ = this;
     task.next_ = nullptr;
     task.previous_ = last_;
     (last_ != nullptr ? last_->next_ : first_) = &task;
@@ -19,10 +19,10 @@ LoopTask* Loop::TaskQueue::pop() {
 }
 
 void Loop::TaskQueue::remove(LoopTask& task) {
-    if (!task.queued_) return;
+    if (task.queue_ != this) return;
     (task.previous_ != nullptr ? task.previous_->next_ : first_) = task.next_;
     (task.next_ != nullptr ? task.next_->previous_ : last_) = task.previous_;
-    task.queued_ = false;
+    task.queue_ = nullptr;
 }
 
 }  // namespace nsq::sdk

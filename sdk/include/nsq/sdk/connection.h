@@ -13,7 +13,8 @@ class Connection {
 public:
     virtual Loop& loop() = 0;
 
-    /// What was written here is sent at the end of the turn.
+    /// What was written here is sent at the end of the turn. Ask for it in each turn that writes: the call is how
+    /// the loop knows.
     virtual Output& output() = 0;
 
     /// Bytes that may be written before the session should stop producing (delivering messages, say): 0 when the

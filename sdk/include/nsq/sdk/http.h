@@ -19,6 +19,7 @@ struct HttpRequest {
     std::string body;
     std::string remoteAddress;  ///< `host:port`
     std::string pathParameter;  ///< what stood for the `:name` segment of the route, percent-decoded
+    bool badQuery = false;      ///< the query cannot be decoded (a bad escape, a `;`); `query` is empty then
 
     /// The first query parameter of that name, or null.
     const std::string* queryValue(std::string_view name) const;

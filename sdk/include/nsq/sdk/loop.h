@@ -25,9 +25,9 @@ protected:
 
 private:
     friend class Loop;
-    LoopTask* next_ = nullptr;  ///< guarded by the queue it stands in, like the two below
+    LoopTask* next_ = nullptr;  ///< guarded by the lock of the loop's queues, like the two below
     LoopTask* previous_ = nullptr;
-    bool queued_ = false;
+    const void* queue_ = nullptr;  ///< the TaskQueue it stands in, or null
 };
 
 /// A thread that serves many connections. In one turn it reads every socket that has data, gives the bytes to
@@ -60,6 +60,8 @@ protected:
         /// False when it stands in this or another queue already.
         bool push(LoopTask& task);
         LoopTask* pop();
+
+        /// Nothing happens when the task does not stand in this queue.
         void remove(LoopTask& task);
         bool empty() const { return first_ == nullptr; }
 

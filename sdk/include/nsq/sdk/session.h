@@ -33,6 +33,11 @@ public:
 
     /// Fills in what the session knows about its client. The host has set remoteAddress and connectedAt.
     virtual void describe(ClientStats& stats) const { static_cast<void>(stats); }
+
+    /// The client sends no more: it is gone, or has closed its side and still listens. All it sent came to onData
+    /// before, and the tasks of this turn have run. Return true when answers to it are still to come: the session
+    /// then goes on until it calls Connection::close, 5 s at most. Otherwise the connection closes after this turn.
+    virtual bool onInputEnd() { return false; }
 };
 
 }  // namespace nsq::sdk

@@ -1,0 +1,111 @@
+#pragma once
+
+#include <spdlog/logger.h>
+
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+#include <unordered_map>
+
+#include "broker/metadata_writer.h"
+#include "broker/queue_scan.h"
+#include "broker/topic.h"
+#include "broker/turn_commit.h"
+#include "nsq/sdk/broker.h"
+
+namespace nsq::broker {
+
+/// What a broker is told at its start; the options of the same names.
+struct BrokerConfig {
+    std::filesystem::path dataPath;
+    int nodeId = 0;
+    std::int64_t memQueueSize = 10000;
+    std::int64_t maxTopicBytes = std::int64_t{1} << 30;
+    std::int64_t maxBytesPerFile = 104857600;
+    std::chrono::milliseconds maxMsgTimeout{900'000};
+    int maxChannelConsumers = 0;
+};
+
+/// Topics and their channels. Made and destroyed by main; between start() and stop() used by everybody.
+class Broker final : public sdk::Broker {
+public:
+    Broker(BrokerConfig config, spdlog::logger& logger);
+    ~Broker();
+
+    /// Restores what an earlier run left in the data directory. kStorage when the directory cannot be used.
+    /// THREAD: main, before anything else is called.
+    sdk::Result<void> start();
+
+    /// Refuses publishes from now on. THREAD: any.
+    void refusePublishes() { exiting_.store(true, std::memory_order_release); }
+
+    /// Saves everything. No loop and no HTTP module uses the broker any more. THREAD: main.
+    sdk::Result<void> stop();
+
+    std::unique_ptr<sdk::Publisher> openPublisher(sdk::Loop& loop, sdk::PublishListener& listener) override;
+    sdk::Result<void> publish(const sdk::Publication& publication) override;
+    sdk::Result<std::unique_ptr<sdk::Subscription>> subscribe(std::string_view topic,
+                                                              std::string_view channel,
+                                                              const sdk::SubscribeOptions& options,
+                                                              sdk::Loop& loop,
+                                                              sdk::SubscriptionListener& listener) override;
+    sdk::Result<void> createTopic(std::string_view topic) override;
+    sdk::Result<void> deleteTopic(std::string_view topic) override;
+    sdk::Result<void> emptyTopic(std::string_view topic) override;
+    sdk::Result<void> pauseTopic(std::string_view topic, bool paused) override;
+    sdk::Result<void> createChannel(std::string_view topic, std::string_view channel) override;
+    sdk::Result<void> deleteChannel(std::string_view topic, std::string_view channel) override;
+    sdk::Result<void> emptyChannel(std::string_view topic, std::string_view channel) override;
+    sdk::Result<void> pauseChannel(std::string_view topic, std::string_view channel, bool paused) override;
+    bool hasTopic(std::string_view topic) const override;
+    std::vector<sdk::TopicStats> stats(const sdk::StatsFilter& filter) const override;
+    sdk::Result<void> health() const override;
+
+    // For publishers and subscriptions.
+
+    /// Appends without committing. `cached` is the caller's last topic, tried first and replaced. THREAD:
+    /// any.
+    sdk::Result<void> append(const sdk::Publication& publication, std::shared_ptr<Topic>& cached);
+
+    /// The last consumer of `channel` has left: an ephemeral channel goes, and an ephemeral topic with its
+    /// last channel. THREAD: any.
+    void onUnused(Topic& topic, Channel& channel);
+
+private:
+    using TopicPtr = std::shared_ptr<Topic>;
+    using ChannelPtr = std::shared_ptr<Channel>;
+
+    TopicPtr findTopic(std::string_view name) const;
+    sdk::Result<TopicPtr> existingTopic(std::string_view name) const;
+    sdk::Result<ChannelPtr> existingChannel(const Topic& topic, std::string_view name) const;
+    sdk::Result<TopicPtr> makeTopic(std::string_view name);
+    sdk::Result<ChannelPtr> makeChannel(Topic& topic, std::string_view name);
+    sdk::Result<void> removeTopic(const TopicPtr& topic);
+    sdk::Result<void> removeFiles(const Topic& topic, const Channel* channel);
+    sdk::Result<void> restoreTopic(const storage::TopicMetadata& saved);
+    std::vector<storage::TopicMetadata> metadata() const;
+    void metadataChanged();
+    sdk::Result<void> persist(const std::string& topicName);
+    std::vector<TopicPtr> topics() const;
+
+    const BrokerConfig config_;
+    spdlog::logger& logger_;
+    std::atomic<bool> exiting_{false};
+    std::unique_ptr<storage::SequenceLease> lease_;
+    QueueScan scan_;
+    std::unique_ptr<TopicContext> context_;
+
+    mutable std::shared_mutex mutex_;  ///< guards topics_; never held while a topic's lock is taken for long
+    std::map<std::string, TopicPtr, std::less<>> topics_;
+
+    std::mutex turnsMutex_;
+    std::unordered_map<sdk::Loop*, std::unique_ptr<TurnCommit>> turns_;
+
+    std::unique_ptr<MetadataWriter> metadataWriter_;
+};
+
+}  // namespace nsq::broker

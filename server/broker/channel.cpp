@@ -1,0 +1,191 @@
+#include "broker/channel.h"
+
+#include <algorithm>
+
+#include "broker/queue_scan.h"
+
+namespace nsq::broker {
+
+Channel::Channel(std::string name, const ChannelContext& context,
+                 std::shared_ptr<const std::atomic<std::uint64_t>> distributed, storage::LogCursor begin,
+                 storage::MemoryAccount account)
+    : name_(std::move(name)),
+      context_(context),
+      distributed_(std::move(distributed)),
+      account_(std::move(account)),
+      cursor_(std::move(begin)) {}
+
+void Channel::onDistributed(std::uint64_t total, std::span<const DeferredMessage> deferred) {
+    messageCount_.fetch_add(total, std::memory_order_relaxed);
+    // Pairs with wait(): either this sees the waiting consumer, or the consumer sees what was distributed.
+    if (deferred.empty() && !hungry_.load(std::memory_order_seq_cst)) return;
+    const std::lock_guard lock{mutex_};
+    for (const DeferredMessage& message : deferred) defer(message.message, message.due);
+    wakeOne();
+}
+
+std::uint64_t Channel::fresh() const {
+    const std::uint64_t distributed = distributed_->load(std::memory_order_seq_cst);
+    // A gap is entered before the topic raises its count over it.
+    const std::uint64_t passed = cursor_.index + gapMessages_;
+    return distributed > passed ? distributed - passed : 0;
+}
+
+void Channel::skipUndistributed(const storage::LogCursor& from, const storage::LogCursor& to) {
+    const std::lock_guard lock{mutex_};
+    gaps_.push_back({from.index, to});
+    gapMessages_ += to.index - from.index;
+    jumpGaps();
+}
+
+void Channel::jumpGaps() {
+    while (!gaps_.empty() && gaps_.front().fromIndex == cursor_.index) {
+        gapMessages_ -= gaps_.front().to.index - gaps_.front().fromIndex;
+        cursor_ = gaps_.front().to;
+        gaps_.pop_front();
+    }
+}
+
+void Channel::dropBeyond(std::uint64_t most) {
+    const std::lock_guard lock{mutex_};
+    if (available() <= most) return;
+    std::uint64_t excess = available() - most;
+    droppedCount_ += excess;
+    for (; excess > 0 && !ready_.empty(); --excess) ready_.pop_front();
+    while (excess > 0) {
+        const std::uint64_t end = gaps_.empty() ? UINT64_MAX : gaps_.front().fromIndex;
+        const std::uint64_t step = std::min(excess, end - cursor_.index);
+        storage::skip(cursor_, step);
+        excess -= step;
+        jumpGaps();
+    }
+}
+
+void Channel::empty(const storage::LogCursor& end) {
+    const std::lock_guard lock{mutex_};
+    droppedCount_ += available() + singles_.size() + deferred_.size();
+    ready_.clear();
+    deferred_.clear();
+    singles_.clear();
+    singleDeadlines_.clear();
+    gaps_.clear();
+    gapMessages_ = 0;
+    cursor_ = end;
+    for (Consumer* consumer : consumers_) {
+        droppedCount_ += consumer->runs.live();
+        consumer->runs.clear();
+        consumer->singles = 0;
+        wait(*consumer);
+    }
+}
+
+void Channel::setPaused(bool paused) {
+    const std::lock_guard lock{mutex_};
+    paused_ = paused;
+    wakeOne();
+}
+
+bool Channel::paused() const {
+    const std::lock_guard lock{mutex_};
+    return paused_;
+}
+
+bool Channel::close(bool onlyIfUnused) {
+    const std::lock_guard lock{mutex_};
+    if (onlyIfUnused && !consumers_.empty()) return false;
+    closed_ = true;
+    for (Consumer* consumer : consumers_) consumer->loop.post(consumer->news);
+    return true;
+}
+
+bool Channel::closed() const {
+    const std::lock_guard lock{mutex_};
+    return closed_;
+}
+
+sdk::Result<void> Channel::add(Consumer& consumer) {
+    const std::lock_guard lock{mutex_};
+    if (closed_) return sdk::Error{sdk::ErrorCode::kDeleted, "channel " + name_ + " is being deleted"};
+    if (context_.maxConsumers > 0 && consumers_.size() >= static_cast<std::size_t>(context_.maxConsumers)) {
+        return sdk::Error{
+            sdk::ErrorCode::kTooManyConsumers,
+            "consumers for channel " + name_ + " exceeds limit of " + std::to_string(context_.maxConsumers)};
+    }
+    consumers_.push_back(&consumer);
+    return {};
+}
+
+std::size_t Channel::remove(Consumer& consumer) {
+    const std::lock_guard lock{mutex_};
+    std::erase(consumers_, &consumer);
+    std::erase(waiting_, &consumer);
+    hungry_.store(!waiting_.empty(), std::memory_order_seq_cst);
+    if (closed_) return consumers_.size();
+    // What it has in flight stays so until its time is out, without an owner.
+    for (auto& [seq, single] : singles_) {
+        if (single.owner == &consumer) single.owner = nullptr;
+    }
+    for (const InFlightRun& run : consumer.runs) {
+        for (std::uint64_t seq = run.firstSeq; seq < run.firstSeq + run.count; ++seq) {
+            if (run.holds(seq)) addSingle({run.message(seq), run.deliveredAt, run.deadline, nullptr});
+        }
+    }
+    consumer.runs.clear();
+    // It may have been told of messages it did not take.
+    wakeOne();
+    return consumers_.size();
+}
+
+std::size_t Channel::consumers() const {
+    const std::lock_guard lock{mutex_};
+    return consumers_.size();
+}
+
+sdk::ChannelStats Channel::stats() const {
+    const std::lock_guard lock{mutex_};
+    sdk::ChannelStats stats;
+    stats.name = name_;
+    stats.depth = static_cast<std::int64_t>(available());
+    stats.inFlightCount = static_cast<std::int64_t>(singles_.size());
+    for (const Consumer* consumer : consumers_) {
+        stats.inFlightCount += static_cast<std::int64_t>(consumer->runs.live());
+    }
+    stats.deferredCount = static_cast<std::int64_t>(deferred_.size());
+    stats.messageCount = messageCount_.load(std::memory_order_relaxed);
+    stats.requeueCount = requeueCount_;
+    stats.timeoutCount = timeoutCount_;
+    stats.finishCount = finishCount_;
+    stats.droppedCount = droppedCount_;
+    stats.clientCount = static_cast<int>(consumers_.size());
+    stats.paused = paused_;
+    return stats;
+}
+
+Channel::Saved Channel::save() const {
+    const std::lock_guard lock{mutex_};
+    Saved saved{cursor_, deferred_};
+    for (const PendingMessage& message : ready_) saved.pending.push_back({{}, message});
+    for (const auto& [seq, single] : singles_) saved.pending.push_back({{}, single.message});
+    for (const Consumer* consumer : consumers_) {
+        for (const InFlightRun& run : consumer->runs) {
+            for (std::uint64_t seq = run.firstSeq; seq < run.firstSeq + run.count; ++seq) {
+                if (run.holds(seq)) saved.pending.push_back({{}, run.message(seq)});
+            }
+        }
+    }
+    return saved;
+}
+
+void Channel::restore(storage::LogCursor cursor, std::span<const DeferredMessage> pending) {
+    const std::lock_guard lock{mutex_};
+    cursor_ = std::move(cursor);
+    for (const DeferredMessage& message : pending) {
+        if (message.due == Clock::time_point{}) {
+            ready_.push_back(message.message);
+        } else {
+            defer(message.message, message.due);
+        }
+    }
+}
+
+}  // namespace nsq::broker

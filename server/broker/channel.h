@@ -1,0 +1,162 @@
+#pragma once
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "broker/consumer.h"
+#include "broker/pending.h"
+#include "nsq/sdk/broker.h"
+#include "storage/topic_log.h"
+
+namespace nsq::broker {
+
+class QueueScan;
+
+/// What all channels of a broker share.
+struct ChannelContext {
+    QueueScan& scan;
+    std::chrono::milliseconds maxMsgTimeout;
+    int maxConsumers;  ///< 0: no limit
+};
+
+/// A cursor in its topic's log, and the messages taken and not finished. Consumers share what it has.
+/// THREAD: any; one mutex, taken for short steps. Lock order: topic, channel, queue scan, loop.
+class Channel : public std::enable_shared_from_this<Channel> {
+public:
+    /// `distributed` is the topic's count of messages its channels may take; it outlives the channel's use.
+    Channel(std::string name, const ChannelContext& context,
+            std::shared_ptr<const std::atomic<std::uint64_t>> distributed, storage::LogCursor begin,
+            storage::MemoryAccount account);
+
+    const std::string& name() const { return name_; }
+
+    // For the topic, under its lock.
+
+    /// `total` messages more were distributed, of which `deferred` wait for a time of their own.
+    void onDistributed(std::uint64_t total, std::span<const DeferredMessage> deferred);
+
+    /// Messages from the topic's place `from` to `to` were emptied before they were distributed: the cursor
+    /// will jump over them.
+    void skipUndistributed(const storage::LogCursor& from, const storage::LogCursor& to);
+
+    /// Drops the oldest waiting messages until `most` are left.
+    void dropBeyond(std::uint64_t most);
+
+    /// Drops everything; `end` is the place up to which messages are distributed.
+    void empty(const storage::LogCursor& end);
+
+    void setPaused(bool paused);
+    bool paused() const;
+
+    /// Tells all consumers that the channel is gone; it is not used again. With `onlyIfUnused` it refuses,
+    /// and returns false, when there are consumers.
+    bool close(bool onlyIfUnused);
+    bool closed() const;
+
+    // For subscriptions, on their loops.
+
+    sdk::Result<void> add(Consumer& consumer);
+
+    /// Returns how many are left.
+    std::size_t remove(Consumer& consumer);
+
+    std::size_t take(Consumer& consumer, std::size_t maxBytes, std::vector<sdk::MessageRun>& runs);
+    std::vector<sdk::Subscription::Failure> finish(Consumer& consumer, std::span<const sdk::MessageId> ids);
+    sdk::Result<void> requeue(Consumer& consumer, sdk::MessageId id, std::chrono::milliseconds delay);
+    sdk::Result<void> touch(Consumer& consumer, sdk::MessageId id);
+    void setReady(Consumer& consumer, std::int64_t count);
+    std::int64_t inFlight(const Consumer& consumer) const;
+    std::int64_t ready(const Consumer& consumer) const;
+
+    // For the queue scan.
+
+    /// Times out and wakes what is due. `when` is the time this call was scheduled for.
+    void onDeadline(Clock::time_point when);
+
+    sdk::ChannelStats stats() const;
+    std::size_t consumers() const;
+
+    // For stop and start.
+
+    /// The state to be saved: where the cursor is, and all that is pending. What waits for no time has a due
+    /// time of Clock::time_point{}.
+    struct Saved {
+        storage::LogCursor cursor;
+        std::vector<DeferredMessage> pending;
+    };
+    Saved save() const;
+    void restore(storage::LogCursor cursor, std::span<const DeferredMessage> pending);
+
+private:
+    struct Gap {
+        std::uint64_t fromIndex;
+        storage::LogCursor to;
+    };
+
+    /// What one take() may still give, and what it gave.
+    struct Budget {
+        std::uint64_t messages;
+        std::size_t bytes;
+        Clock::time_point now;
+        std::vector<sdk::MessageRun>& runs;
+    };
+
+    std::uint64_t fresh() const;
+    std::uint64_t available() const { return fresh() + ready_.size(); }
+    void jumpGaps();
+    void fill(Consumer& consumer, Budget& budget);
+    void takeReady(Consumer& consumer, Budget& budget, std::uint64_t most);
+    void takeFresh(Consumer& consumer, Budget& budget, std::uint64_t most);
+    void wait(Consumer& consumer);
+    void wakeOne();
+    sdk::Result<SingleInFlight> takeBack(Consumer& consumer, sdk::MessageId id);
+    sdk::Error notInFlight(const Consumer& consumer, std::uint64_t seq) const;
+    void addSingle(SingleInFlight single);
+    void dropSingle(const SingleInFlight& single);
+    void defer(PendingMessage message, Clock::time_point due);
+    void timeOut(Clock::time_point now);
+    void wakeDeferred(Clock::time_point now);
+    void scheduleAt(Clock::time_point when);
+    Clock::time_point nextDeadline() const;
+
+    const std::string name_;
+    const ChannelContext& context_;
+    const std::shared_ptr<const std::atomic<std::uint64_t>> distributed_;
+    const storage::MemoryAccount account_;
+
+    /// True while a subscription waits for messages: set under the lock, looked at without it on
+    /// distribution.
+    std::atomic<bool> hungry_{false};
+
+    mutable std::mutex mutex_;
+    storage::LogCursor cursor_;
+    std::deque<Gap> gaps_;                   ///< ahead of the cursor, in order
+    std::uint64_t gapMessages_ = 0;          ///< messages in gaps_
+    std::deque<PendingMessage> ready_;       ///< came back, to be delivered again
+    std::vector<DeferredMessage> deferred_;  ///< a heap, the earliest first
+    boost::unordered_flat_map<std::uint64_t, SingleInFlight> singles_;
+    std::set<std::pair<Clock::time_point, std::uint64_t>> singleDeadlines_;
+    std::vector<Consumer*> consumers_;
+    std::deque<Consumer*> waiting_;  ///< have room and found nothing, the longest waiting first
+    Clock::time_point scheduled_ = Clock::time_point::max();
+    bool paused_ = false;
+    bool closed_ = false;
+    bool freshFirst_ =
+        false;  ///< who goes first alternates, so that neither requeued nor fresh messages starve
+
+    std::atomic<std::uint64_t> messageCount_{0};
+    std::uint64_t requeueCount_ = 0;
+    std::uint64_t timeoutCount_ = 0;
+    std::uint64_t finishCount_ = 0;
+    std::uint64_t droppedCount_ = 0;
+};
+
+}  // namespace nsq::broker

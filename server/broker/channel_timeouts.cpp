@@ -1,0 +1,70 @@
+// What becomes due in a channel: timeouts of messages in flight, and deferred messages.
+
+#include <algorithm>
+
+#include "broker/channel.h"
+#include "broker/queue_scan.h"
+
+namespace nsq::broker {
+
+void Channel::onDeadline(Clock::time_point when) {
+    const std::lock_guard lock{mutex_};
+    // Another, earlier call has been scheduled since and has taken over.
+    if (closed_ || when != scheduled_) return;
+    const Clock::time_point now = Clock::now();
+    timeOut(now);
+    wakeDeferred(now);
+    scheduled_ = Clock::time_point::max();
+    if (const Clock::time_point next = nextDeadline(); next != scheduled_) scheduleAt(next);
+    wakeOne();
+}
+
+void Channel::timeOut(Clock::time_point now) {
+    const std::size_t before = ready_.size();
+    for (Consumer* consumer : consumers_) {
+        bool any = false;
+        while (consumer->runs.nextDeadline() <= now) {
+            any = true;
+            const InFlightRun run = consumer->runs.popFront();
+            for (std::uint64_t seq = run.firstSeq; seq < run.firstSeq + run.count; ++seq) {
+                if (run.holds(seq)) ready_.push_back(run.message(seq));
+            }
+        }
+        if (any && consumer->room() > 0) wait(*consumer);
+    }
+    while (!singleDeadlines_.empty() && singleDeadlines_.begin()->first <= now) {
+        const SingleInFlight single = singles_.at(singleDeadlines_.begin()->second);
+        dropSingle(single);
+        ready_.push_back(single.message);
+        if (single.owner != nullptr && single.owner->room() > 0) wait(*single.owner);
+    }
+    timeoutCount_ += ready_.size() - before;
+}
+
+void Channel::wakeDeferred(Clock::time_point now) {
+    while (!deferred_.empty() && deferred_.front().due <= now) {
+        std::ranges::pop_heap(deferred_, std::less<>{});
+        ready_.push_back(std::move(deferred_.back().message));
+        deferred_.pop_back();
+    }
+}
+
+void Channel::defer(PendingMessage message, Clock::time_point due) {
+    deferred_.push_back({due, std::move(message)});
+    std::ranges::push_heap(deferred_, std::less<>{});
+    if (due < scheduled_) scheduleAt(due);
+}
+
+void Channel::scheduleAt(Clock::time_point when) {
+    scheduled_ = when;
+    context_.scan.schedule(shared_from_this(), when);
+}
+
+Clock::time_point Channel::nextDeadline() const {
+    Clock::time_point next = deferred_.empty() ? Clock::time_point::max() : deferred_.front().due;
+    if (!singleDeadlines_.empty()) next = std::min(next, singleDeadlines_.begin()->first);
+    for (const Consumer* consumer : consumers_) next = std::min(next, consumer->runs.nextDeadline());
+    return next;
+}
+
+}  // namespace nsq::broker

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+
+#include "nsq/sdk/loop.h"
+#include "storage/topic_log.h"
+
+namespace nsq::broker {
+
+using sdk::Clock;
+
+struct Consumer;
+
+/// A message a channel has taken from its topic's log and that is not finished.
+struct PendingMessage {
+    std::uint64_t seq = 0;
+    storage::Location at;
+    std::uint16_t attempts = 0;  ///< deliveries so far
+};
+
+/// A message that waits for its time.
+struct DeferredMessage {
+    Clock::time_point due;
+    PendingMessage message;
+
+    /// For a heap with the earliest on top.
+    friend bool operator<(const DeferredMessage& a, const DeferredMessage& b) { return a.due > b.due; }
+};
+
+/// One message in flight that is not part of a run: redelivered or touched.
+struct SingleInFlight {
+    PendingMessage message;
+    Clock::time_point deliveredAt;
+    Clock::time_point deadline;
+    Consumer* owner;  ///< null once the subscription has gone
+};
+
+/// Messages with consecutive sequence numbers, delivered together for the first time to one subscription.
+/// Finishing one is clearing a bit.
+struct InFlightRun {
+    static constexpr std::uint32_t kMost = 256;  ///< messages; a larger batch takes several runs
+
+    std::uint64_t firstSeq = 0;
+    storage::Location first;
+    std::bitset<kMost> unfinished;
+    std::uint32_t count = 0;
+    std::uint32_t live = 0;  ///< how many bits of `unfinished` are set
+    Clock::time_point deliveredAt;
+    Clock::time_point deadline;
+
+    bool holds(std::uint64_t seq) const {
+        return seq >= firstSeq && seq - firstSeq < count && unfinished[seq - firstSeq];
+    }
+    void remove(std::uint64_t seq) {
+        unfinished.reset(seq - firstSeq);
+        --live;
+    }
+    PendingMessage message(std::uint64_t seq) const {
+        return {
+            seq, {first.owner, storage::frameAt(first.frame, static_cast<std::uint32_t>(seq - firstSeq))}, 1};
+    }
+};
+
+}  // namespace nsq::broker

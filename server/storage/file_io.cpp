@@ -1,0 +1,82 @@
+#include "storage/file_io.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace nsq::storage {
+
+namespace fs = std::filesystem;
+
+File::~File() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+sdk::Error storageError(const fs::path& path, std::string_view what, int error) {
+    return {sdk::ErrorCode::kStorage, path.string() + ": " + std::string(what) + ": " + std::strerror(error)};
+}
+
+sdk::Result<File> createFile(const fs::path& path) {
+    File file{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+    if (file.fd() < 0) return storageError(path, "cannot be created", errno);
+    return file;
+}
+
+sdk::Result<void> writeAll(const File& file, sdk::Bytes bytes, const fs::path& path) {
+    while (!bytes.empty()) {
+        const ssize_t written = ::write(file.fd(), bytes.data(), bytes.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return storageError(path, "cannot be written", errno);
+        bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+    return {};
+}
+
+sdk::Result<void> syncFile(const File& file, const fs::path& path) {
+    if (::fdatasync(file.fd()) != 0) return storageError(path, "cannot be synced", errno);
+    return {};
+}
+
+sdk::Result<void> replaceFile(const fs::path& path, sdk::Bytes bytes) {
+    const fs::path temporary = path.string() + ".tmp";
+    {
+        sdk::Result<File> file = createFile(temporary);
+        if (!file) return file.error();
+        if (auto written = writeAll(file.value(), bytes, temporary); !written) return written;
+        if (auto synced = syncFile(file.value(), temporary); !synced) return synced;
+    }
+    if (::rename(temporary.c_str(), path.c_str()) != 0)
+        return storageError(path, "cannot be replaced", errno);
+    return syncDirectory(path.parent_path());
+}
+
+sdk::Result<void> syncDirectory(const fs::path& path) {
+    const File directory{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (directory.fd() < 0) return storageError(path, "cannot be opened", errno);
+    if (::fsync(directory.fd()) != 0) return storageError(path, "cannot be synced", errno);
+    return {};
+}
+
+sdk::Result<std::vector<std::byte>> readFile(const fs::path& path) {
+    const File file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (file.fd() < 0) return storageError(path, "cannot be opened", errno);
+    struct stat status {};
+    if (::fstat(file.fd(), &status) != 0) return storageError(path, "cannot be examined", errno);
+    if (!S_ISREG(status.st_mode)) return storageError(path, "not a regular file", EINVAL);
+    std::vector<std::byte> bytes(static_cast<std::size_t>(status.st_size));
+    std::size_t have = 0;
+    while (have < bytes.size()) {
+        const ssize_t got = ::read(file.fd(), bytes.data() + have, bytes.size() - have);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return storageError(path, "cannot be read", errno);
+        if (got == 0) break;
+        have += static_cast<std::size_t>(got);
+    }
+    bytes.resize(have);
+    return bytes;
+}
+
+}  // namespace nsq::storage

@@ -1,0 +1,81 @@
+#include "storage/metadata.h"
+
+#include <Poco/JSON/Array.h>
+#include <Poco/JSON/Object.h>
+#include <Poco/JSON/Parser.h>
+
+#include <sstream>
+
+#include "nsq/sdk/names.h"
+#include "storage/file_io.h"
+
+namespace nsq::storage {
+
+namespace json = Poco::JSON;
+
+namespace {
+
+/// The version of nsqd whose format this is; nsqd writes its own there and does not read it.
+constexpr const char* kFormatOf = "1.3.0";
+
+json::Object named(const std::string& name, bool paused) {
+    json::Object object{Poco::JSON_PRESERVE_KEY_ORDER};
+    object.set("name", name);
+    object.set("paused", paused);
+    return object;
+}
+
+std::vector<ChannelMetadata> readChannels(const json::Array::Ptr& array) {
+    std::vector<ChannelMetadata> channels;
+    for (std::size_t i = 0; array && i < array->size(); ++i) {
+        const json::Object::Ptr object = array->getObject(static_cast<unsigned>(i));
+        ChannelMetadata channel{object->getValue<std::string>("name"), object->optValue("paused", false)};
+        if (sdk::isValidChannelName(channel.name)) channels.push_back(std::move(channel));
+    }
+    return channels;
+}
+
+}  // namespace
+
+sdk::Result<void> writeMetadata(const std::filesystem::path& file, const std::vector<TopicMetadata>& topics) {
+    json::Array list;
+    for (const TopicMetadata& topic : topics) {
+        json::Array channels;
+        for (const ChannelMetadata& channel : topic.channels)
+            channels.add(named(channel.name, channel.paused));
+        json::Object object = named(topic.name, topic.paused);
+        object.set("channels", channels);
+        list.add(object);
+    }
+    json::Object root{Poco::JSON_PRESERVE_KEY_ORDER};
+    root.set("topics", list);
+    root.set("version", kFormatOf);
+    std::ostringstream text;
+    root.stringify(text);
+    return replaceFile(file, sdk::asBytes(text.str()));
+}
+
+sdk::Result<std::vector<TopicMetadata>> readMetadata(const std::filesystem::path& file) {
+    std::vector<TopicMetadata> topics;
+    std::error_code failure;
+    if (!std::filesystem::exists(file, failure) && !failure) return topics;
+    sdk::Result<std::vector<std::byte>> content = readFile(file);
+    if (!content) return content.error();
+    try {
+        json::Parser parser;
+        const Poco::Dynamic::Var parsed = parser.parse(std::string{sdk::asText(content.value())});
+        const json::Array::Ptr list = parsed.extract<json::Object::Ptr>()->getArray("topics");
+        for (std::size_t i = 0; list && i < list->size(); ++i) {
+            const json::Object::Ptr object = list->getObject(static_cast<unsigned>(i));
+            TopicMetadata topic{object->getValue<std::string>("name"), object->optValue("paused", false),
+                                readChannels(object->getArray("channels"))};
+            if (sdk::isValidTopicName(topic.name)) topics.push_back(std::move(topic));
+        }
+    } catch (const std::exception&) {
+        return sdk::Error{sdk::ErrorCode::kStorage,
+                          file.string() + ": not the metadata nsqd writes: it is no JSON of that form"};
+    }
+    return topics;
+}
+
+}  // namespace nsq::storage
