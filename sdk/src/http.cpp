@@ -14,8 +14,12 @@ const std::string* firstNamed(const std::vector<std::pair<std::string, std::stri
 
 }  // namespace
 
-const std::string* HttpRequest::queryValue(std::string_view name) const { return firstNamed(query, name); }
+const std::string* HttpRequest::queryValue(std::string_view name) const {
+    return firstNamed(query, name);
+}
 
-const std::string* HttpRequest::header(std::string_view name) const { return firstNamed(headers, name); }
+const std::string* HttpRequest::header(std::string_view name) const {
+    return firstNamed(headers, name);
+}
 
 }  // namespace nsq::sdk

@@ -6,13 +6,15 @@ namespace nsq::sdk {
 
 namespace {
 
-/// Copied bytes are kept in pieces of about this size, so that a long output frees what is sent (chosen, bytes).
+/// Copied bytes are kept in pieces of about this size, so that a long output frees what is sent (chosen,
+/// bytes).
 constexpr std::size_t kPieceSize = 65536;
 
 }  // namespace
 
 std::vector<std::byte>& Output::tail() {
-    if (pieces_.empty() || pieces_.back().owner || pieces_.back().bytes.size() >= kPieceSize) pieces_.emplace_back();
+    if (pieces_.empty() || pieces_.back().owner || pieces_.back().bytes.size() >= kPieceSize)
+        pieces_.emplace_back();
     return pieces_.back().bytes;
 }
 

@@ -19,15 +19,16 @@ namespace nsq::sdk {
 
 /// Messages for one topic, appended together and in this order.
 struct Publication {
-    std::string_view topic;           ///< created if it does not exist
-    std::span<const Bytes> bodies;    ///< at least one, none empty; copied before the call returns
+    std::string_view topic;              ///< created if it does not exist
+    std::span<const Bytes> bodies;       ///< at least one, none empty; copied before the call returns
     std::chrono::milliseconds delay{0};  ///< deliver no earlier than this from now
 };
 
 /// What became of an earlier Publisher::publish.
 struct PublishOutcome {
-    std::uint64_t tag;   ///< the one given to publish
-    const Error* error;  ///< null when the messages are committed; else they are not stored. Valid in the call.
+    std::uint64_t tag;  ///< the one given to publish
+    const Error*
+        error;  ///< null when the messages are committed; else they are not stored. Valid in the call.
 };
 
 /// Gets a publisher's outcomes. THREAD: the publisher's loop.
@@ -40,15 +41,15 @@ protected:
     ~PublishListener() = default;
 };
 
-/// Publishes for one session. A publish is safe to acknowledge only after its outcome has come; the outcomes of
-/// a turn come together at its end, before outputs are sent. Destroying it abandons outcomes, not messages.
-/// THREAD: the loop it was opened for.
+/// Publishes for one session. A publish is safe to acknowledge only after its outcome has come; the outcomes
+/// of a turn come together at its end, before outputs are sent. Destroying it abandons outcomes, not
+/// messages. THREAD: the loop it was opened for.
 class Publisher {
 public:
     virtual ~Publisher() = default;
 
-    /// Appends the messages. An error means nothing was appended and no outcome will come (kBadTopic, kTopicFull,
-    /// kExiting, kStorage, kDeleted). `tag` comes back with the outcome.
+    /// Appends the messages. An error means nothing was appended and no outcome will come (kBadTopic,
+    /// kTopicFull, kExiting, kStorage, kDeleted). `tag` comes back with the outcome.
     virtual Result<void> publish(const Publication& publication, std::uint64_t tag) = 0;
 
     /// Publishes whose outcomes have not come yet.
@@ -64,7 +65,7 @@ struct MessageRun {
 
 struct SubscribeOptions {
     std::chrono::milliseconds msgTimeout;  ///< how long a message may be in flight to this subscription
-    int sampleRate = 0;                    ///< 1..99: deliver about this percentage, drop the others; 0: deliver all
+    int sampleRate = 0;  ///< 1..99: deliver about this percentage, drop the others; 0: deliver all
 };
 
 /// Gets a subscription's news. THREAD: the subscription's loop.
@@ -81,8 +82,8 @@ protected:
     ~SubscriptionListener() = default;
 };
 
-/// One consumer of a channel. Destroying it leaves the channel; what is in flight comes back to the channel when
-/// its timeout passes. THREAD: the loop it was opened for.
+/// One consumer of a channel. Destroying it leaves the channel; what is in flight comes back to the channel
+/// when its timeout passes. THREAD: the loop it was opened for.
 class Subscription {
 public:
     virtual ~Subscription() = default;
@@ -92,13 +93,13 @@ public:
     virtual void setReady(std::int64_t count) = 0;
     virtual std::int64_t ready() const = 0;
 
-    /// Takes waiting messages, which are in flight from now on, and appends them to `runs`: as many as ready()
-    /// allows and as go into `maxBytes` (one at least, if maxBytes is not 0). Returns their number. After fewer
-    /// than were allowed, onMessagesReady tells when to try again.
+    /// Takes waiting messages, which are in flight from now on, and appends them to `runs`: as many as
+    /// ready() allows and as go into `maxBytes` (one at least, if maxBytes is not 0). Returns their number.
+    /// After fewer than were allowed, onMessagesReady tells when to try again.
     virtual std::size_t take(std::size_t maxBytes, std::vector<MessageRun>& runs) = 0;
 
-    /// The messages are done. Returns one error for each that was not in flight here (kNotInFlight, kNotOwner),
-    /// with its index in `ids`; the others are finished.
+    /// The messages are done. Returns one error for each that was not in flight here (kNotInFlight,
+    /// kNotOwner), with its index in `ids`; the others are finished.
     struct Failure {
         std::size_t index;
         Error error;
@@ -108,7 +109,8 @@ public:
     /// Gives a message back, to be delivered again after `delay` (0: at once). kNotInFlight, kNotOwner.
     virtual Result<void> requeue(MessageId id, std::chrono::milliseconds delay) = 0;
 
-    /// Restarts the message's timeout; it never exceeds max-msg-timeout since delivery. kNotInFlight, kNotOwner.
+    /// Restarts the message's timeout; it never exceeds max-msg-timeout since delivery. kNotInFlight,
+    /// kNotOwner.
     virtual Result<void> touch(MessageId id) = 0;
 
     virtual std::int64_t inFlight() const = 0;
@@ -132,7 +134,8 @@ public:
 
     /// Joins a channel as a consumer; creates topic and channel if needed. kBadTopic, kBadChannel,
     /// kTooManyConsumers, kDeleted, kExiting.
-    /// THREAD: `loop`, where the subscription and its listener live. `listener` must outlive the subscription.
+    /// THREAD: `loop`, where the subscription and its listener live. `listener` must outlive the
+    /// subscription.
     virtual Result<std::unique_ptr<Subscription>> subscribe(std::string_view topic, std::string_view channel,
                                                             const SubscribeOptions& options, Loop& loop,
                                                             SubscriptionListener& listener) = 0;

@@ -21,7 +21,8 @@ inline std::string_view asText(Bytes bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-static_assert(std::endian::native == std::endian::little, "loadBig and storeBig swap for little endian hosts");
+static_assert(std::endian::native == std::endian::little,
+              "loadBig and storeBig swap for little endian hosts");
 
 template <std::integral T>
 T swapBytes(T value) {

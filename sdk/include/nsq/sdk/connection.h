@@ -13,12 +13,12 @@ class Connection {
 public:
     virtual Loop& loop() = 0;
 
-    /// What was written here is sent at the end of the turn. Ask for it in each turn that writes: the call is how
-    /// the loop knows.
+    /// What was written here is sent at the end of the turn. Ask for it in each turn that writes: the call is
+    /// how the loop knows.
     virtual Output& output() = 0;
 
-    /// Bytes that may be written before the session should stop producing (delivering messages, say): 0 when the
-    /// client reads too slowly. Answers to commands may go beyond it. Once the output has shrunk again
+    /// Bytes that may be written before the session should stop producing (delivering messages, say): 0 when
+    /// the client reads too slowly. Answers to commands may go beyond it. Once the output has shrunk again
     /// Session::onOutputDrained is called.
     virtual std::size_t outputRoom() const = 0;
 
@@ -26,8 +26,9 @@ public:
     /// stopped in order to wait for something.
     virtual void resumeInput() = 0;
 
-    /// Closes once the output is sent, or has not been taken by the client for 5 s. No call reaches the session
-    /// but its destructor. May be called from within the session. `reason` goes to the log at debug level.
+    /// Closes once the output is sent, or has not been taken by the client for 5 s. No call reaches the
+    /// session but its destructor. May be called from within the session. `reason` goes to the log at debug
+    /// level.
     virtual void close(std::string_view reason) = 0;
 
     /// Session::onTimer is called once, at `when` or up to a millisecond later. Replaces an earlier setting.

@@ -25,7 +25,8 @@ struct Limits {
     std::chrono::milliseconds msgTimeout{60'000};
     std::chrono::milliseconds maxMsgTimeout{900'000};
     std::chrono::milliseconds maxReqTimeout{3'600'000};
-    std::chrono::milliseconds clientTimeout{60'000};  ///< twice the default heartbeat interval; as in nsqd, not an option
+    std::chrono::milliseconds clientTimeout{
+        60'000};  ///< twice the default heartbeat interval; as in nsqd, not an option
     std::chrono::milliseconds maxHeartbeatInterval{60'000};
     std::int64_t maxOutputBufferSize = 65536;
     std::chrono::milliseconds maxOutputBufferTimeout{30'000};
@@ -69,7 +70,8 @@ public:
     virtual Result<Poco::Dynamic::Var> option(std::string_view name) const = 0;
 
     /// Changes an option that can change while the server runs. kInvalid: no such option or it cannot change
-    /// ("INVALID_OPTION"), or the value is not one of its own ("INVALID_VALUE"); that word is the error's text.
+    /// ("INVALID_OPTION"), or the value is not one of its own ("INVALID_VALUE"); that word is the error's
+    /// text.
     virtual Result<void> setOption(std::string_view name, std::string_view value) = 0;
 
     /// Every connection with a session, in no order. Asks each loop and waits for it, a second at most.

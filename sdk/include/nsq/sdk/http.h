@@ -12,8 +12,8 @@ namespace nsq::sdk {
 
 /// A whole request: nothing of it is still to come.
 struct HttpRequest {
-    std::string method;  ///< upper case
-    std::string path;    ///< percent-decoded, without the query
+    std::string method;                                        ///< upper case
+    std::string path;                                          ///< percent-decoded, without the query
     std::vector<std::pair<std::string, std::string>> query;    ///< percent-decoded, in order
     std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case, in order
     std::string body;
@@ -32,7 +32,8 @@ struct HttpResponse {
     int status = 200;
     std::string contentType = "text/plain; charset=utf-8";
     std::string body;
-    std::vector<std::pair<std::string, std::string>> headers;  ///< beside Content-Type, -Length and Connection
+    std::vector<std::pair<std::string, std::string>>
+        headers;  ///< beside Content-Type, -Length and Connection
 };
 
 /// Answers one request. An exception out of it becomes a 500 and a log line.
@@ -45,7 +46,8 @@ struct HttpRoute {
     std::string path;    ///< such as "/stats"; the last segment may be a parameter: "/config/:opt"
     HttpHandler handler;
 
-    /// The largest body accepted, in bytes; 0 for none. A larger one is answered with `tooLarge` before it is read.
+    /// The largest body accepted, in bytes; 0 for none. A larger one is answered with `tooLarge` before it is
+    /// read.
     std::size_t maxBody = 0;
     HttpResponse tooLarge{413, "text/plain; charset=utf-8", "request body too large\n", {}};
 };

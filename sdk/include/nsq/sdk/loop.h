@@ -34,8 +34,8 @@ private:
 /// the sessions, runs what was queued, runs the tasks of the turn's end, and then sends every output.
 class Loop {
 public:
-    /// Queues `task`, unless it is queued already, and wakes the loop if it sleeps. Tasks run in the order they
-    /// were queued. THREAD: any.
+    /// Queues `task`, unless it is queued already, and wakes the loop if it sleeps. Tasks run in the order
+    /// they were queued. THREAD: any.
     virtual void post(LoopTask& task) = 0;
 
     /// Takes `task` out of the queue, if it is there. It does not run after this returns. THREAD: the loop.

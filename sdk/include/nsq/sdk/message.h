@@ -16,10 +16,10 @@ namespace frame {
 inline constexpr std::int32_t kTypeResponse = 0;
 inline constexpr std::int32_t kTypeError = 1;
 inline constexpr std::int32_t kTypeMessage = 2;
-inline constexpr std::size_t kSizeBytes = 4;         ///< the leading int32 size
-inline constexpr std::size_t kTimestampOffset = 8;   ///< int64, nanoseconds since the Unix epoch
-inline constexpr std::size_t kAttemptsOffset = 16;   ///< uint16, 1 on the first delivery
-inline constexpr std::size_t kIdOffset = 18;         ///< 16 lower-case hex digits
+inline constexpr std::size_t kSizeBytes = 4;        ///< the leading int32 size
+inline constexpr std::size_t kTimestampOffset = 8;  ///< int64, nanoseconds since the Unix epoch
+inline constexpr std::size_t kAttemptsOffset = 16;  ///< uint16, 1 on the first delivery
+inline constexpr std::size_t kIdOffset = 18;        ///< 16 lower-case hex digits
 inline constexpr std::size_t kBodyOffset = 34;
 }  // namespace frame
 

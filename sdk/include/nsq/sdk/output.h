@@ -8,12 +8,13 @@
 
 namespace nsq::sdk {
 
-/// The bytes on their way to one client, in order: copied ones, and shared ones that stay where they are until
-/// they are sent. The connection owns it and sends it at the end of each turn of its loop.
-/// THREAD: the connection's loop.
+/// The bytes on their way to one client, in order: copied ones, and shared ones that stay where they are
+/// until they are sent. The connection owns it and sends it at the end of each turn of its loop. THREAD: the
+/// connection's loop.
 class Output {
 public:
-    /// Shared pieces shorter than this are copied: a copy costs less than an entry in writev (measured in bytes).
+    /// Shared pieces shorter than this are copied: a copy costs less than an entry in writev (measured in
+    /// bytes).
     static constexpr std::size_t kMinShared = 512;
 
     /// Appends a copy of `bytes`.
@@ -29,7 +30,8 @@ public:
     std::size_t size() const { return size_; }
     bool empty() const { return size_ == 0; }
 
-    /// Fills `pieces` with what comes first, as many as fit. Returns how many; valid until the next other call.
+    /// Fills `pieces` with what comes first, as many as fit. Returns how many; valid until the next other
+    /// call.
     std::size_t peek(std::span<Bytes> pieces) const;
 
     /// Forgets the first `count` bytes: they are sent.
@@ -39,7 +41,8 @@ public:
     void clear();
 
 private:
-    /// A run of copied bytes or one shared span. Copied bytes are kept in `bytes`, `begin` of them sent already.
+    /// A run of copied bytes or one shared span. Copied bytes are kept in `bytes`, `begin` of them sent
+    /// already.
     struct Piece {
         std::vector<std::byte> bytes;
         BufferRef owner;

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <Poco/Version.h>
-#include <boost/version.hpp>
 #include <spdlog/version.h>
+#include <boost/version.hpp>
 
 #include <boost/dll/alias.hpp>
 #include <cstdint>
@@ -19,8 +19,8 @@ namespace nsq::sdk {
 /// Where a plugin says what it brings. Valid within Plugin::start only. THREAD: the one that calls start.
 class Registrar {
 public:
-    /// Connections that begin with `magic` get their sessions from `protocol`. kInvalid: the magic is taken, or
-    /// the plugin's kind has no protocol.
+    /// Connections that begin with `magic` get their sessions from `protocol`. kInvalid: the magic is taken,
+    /// or the plugin's kind has no protocol.
     virtual Result<void> addProtocol(Magic magic, std::shared_ptr<Protocol> protocol) = 0;
 
     /// kInvalid: method and path are taken, or the plugin's kind has no HTTP.
@@ -77,7 +77,7 @@ struct PluginDescriptor {
 #endif
 
 /// What must be equal in host and plugin for C++ objects to cross between them.
-#define NSQ_SDK_FINGERPRINT                                                                       \
+#define NSQ_SDK_FINGERPRINT \
     "compiler " __VERSION__ "; cxx-abi " NSQ_SDK_STRINGIFY(__GXX_ABI_VERSION) "; poco "           \
     NSQ_SDK_STRINGIFY(POCO_VERSION) "; boost " NSQ_SDK_STRINGIFY(BOOST_VERSION) "; spdlog "       \
     NSQ_SDK_STRINGIFY(SPDLOG_VER_MAJOR) "." NSQ_SDK_STRINGIFY(SPDLOG_VER_MINOR) "; sanitizer "    \
@@ -90,21 +90,24 @@ inline constexpr const char* kFactorySymbol = "nsq_plugin_factory";
 /// The factory's type, behind Boost.DLL's alias. May throw: the server then does not start.
 using PluginFactory = std::unique_ptr<Plugin>();
 
-/// Exports a plugin. Once in each shared object, at namespace scope. `Class` is default-constructible and derives
-/// from Plugin, `kinds` is a PluginKind or several or'ed, `pluginName` and `pluginVersion` are string literals.
-#define NSQ_SDK_PLUGIN(Class, kinds, pluginName, pluginVersion)                                                \
-    extern "C" BOOST_SYMBOL_EXPORT const ::nsq::sdk::PluginDescriptor nsq_plugin_descriptor;                   \
-    constinit const ::nsq::sdk::PluginDescriptor nsq_plugin_descriptor{::nsq::sdk::kDescriptorMagic,           \
-                                                                       sizeof(::nsq::sdk::PluginDescriptor),   \
-                                                                       ::nsq::sdk::kSdkMajor,                  \
-                                                                       ::nsq::sdk::kSdkMinor,                  \
-                                                                       (kinds),                                \
-                                                                       NSQ_SDK_FINGERPRINT,                    \
-                                                                       pluginName,                             \
-                                                                       pluginVersion};                         \
-    namespace {                                                                                                \
-    std::unique_ptr<::nsq::sdk::Plugin> nsqMakePlugin() { return std::make_unique<Class>(); }                  \
-    }                                                                                                          \
+/// Exports a plugin. Once in each shared object, at namespace scope. `Class` is default-constructible and
+/// derives from Plugin, `kinds` is a PluginKind or several or'ed, `pluginName` and `pluginVersion` are string
+/// literals.
+#define NSQ_SDK_PLUGIN(Class, kinds, pluginName, pluginVersion)                                              \
+    extern "C" BOOST_SYMBOL_EXPORT const ::nsq::sdk::PluginDescriptor nsq_plugin_descriptor;                 \
+    constinit const ::nsq::sdk::PluginDescriptor nsq_plugin_descriptor{::nsq::sdk::kDescriptorMagic,         \
+                                                                       sizeof(::nsq::sdk::PluginDescriptor), \
+                                                                       ::nsq::sdk::kSdkMajor,                \
+                                                                       ::nsq::sdk::kSdkMinor,                \
+                                                                       (kinds),                              \
+                                                                       NSQ_SDK_FINGERPRINT,                  \
+                                                                       pluginName,                           \
+                                                                       pluginVersion};                       \
+    namespace {                                                                                              \
+    std::unique_ptr<::nsq::sdk::Plugin> nsqMakePlugin() {                                                    \
+        return std::make_unique<Class>();                                                                    \
+    }                                                                                                        \
+    }                                                                                                        \
     BOOST_DLL_ALIAS(nsqMakePlugin, nsq_plugin_factory)
 
 }  // namespace nsq::sdk

@@ -10,19 +10,19 @@ namespace nsq::sdk {
 
 /// Why the broker or the host refused something. A protocol maps these to its own error codes.
 enum class ErrorCode {
-    kBadTopic,         ///< not a valid topic name
-    kBadChannel,       ///< not a valid channel name
-    kTopicNotFound,    ///< no such topic
-    kChannelNotFound,  ///< no such channel
-    kTopicFull,        ///< the topic holds as many bytes as it may; publish again later
-    kTooManyConsumers, ///< max-channel-consumers reached
-    kDeleted,          ///< the topic or channel is being deleted
-    kNotInFlight,      ///< no message with this id is in flight on the channel
-    kNotOwner,         ///< the message is in flight to another subscription
-    kExiting,          ///< the server is stopping
-    kStorage,          ///< the disk refused; the text says why
-    kInvalid,          ///< an argument is out of its range; the text says which
-    kInternal,         ///< a bug; the text is for its report
+    kBadTopic,          ///< not a valid topic name
+    kBadChannel,        ///< not a valid channel name
+    kTopicNotFound,     ///< no such topic
+    kChannelNotFound,   ///< no such channel
+    kTopicFull,         ///< the topic holds as many bytes as it may; publish again later
+    kTooManyConsumers,  ///< max-channel-consumers reached
+    kDeleted,           ///< the topic or channel is being deleted
+    kNotInFlight,       ///< no message with this id is in flight on the channel
+    kNotOwner,          ///< the message is in flight to another subscription
+    kExiting,           ///< the server is stopping
+    kStorage,           ///< the disk refused; the text says why
+    kInvalid,           ///< an argument is out of its range; the text says which
+    kInternal,          ///< a bug; the text is for its report
 };
 
 /// An expected failure: a code for the program, a text for a person.

@@ -16,13 +16,13 @@ class Session {
 public:
     virtual ~Session() = default;
 
-    /// Bytes arrived. `data` begins with what the last call left. Returns how many bytes are used up; the rest is
-    /// kept and comes again with more behind it, or after Connection::resumeInput. The first call begins with
-    /// the magic, which the registry has read and the session uses up like anything else.
+    /// Bytes arrived. `data` begins with what the last call left. Returns how many bytes are used up; the
+    /// rest is kept and comes again with more behind it, or after Connection::resumeInput. The first call
+    /// begins with the magic, which the registry has read and the session uses up like anything else.
     virtual std::size_t onData(Bytes data) = 0;
 
-    /// The most bytes the session may leave from onData and still hope for more: the size of the largest command.
-    /// A client that sends more without the session using any is not read until it does.
+    /// The most bytes the session may leave from onData and still hope for more: the size of the largest
+    /// command. A client that sends more without the session using any is not read until it does.
     virtual std::size_t maxPending() const = 0;
 
     /// outputRoom() has become positive again.
@@ -34,9 +34,10 @@ public:
     /// Fills in what the session knows about its client. The host has set remoteAddress and connectedAt.
     virtual void describe(ClientStats& stats) const { static_cast<void>(stats); }
 
-    /// The client sends no more: it is gone, or has closed its side and still listens. All it sent came to onData
-    /// before, and the tasks of this turn have run. Return true when answers to it are still to come: the session
-    /// then goes on until it calls Connection::close, 5 s at most. Otherwise the connection closes after this turn.
+    /// The client sends no more: it is gone, or has closed its side and still listens. All it sent came to
+    /// onData before, and the tasks of this turn have run. Return true when answers to it are still to come:
+    /// the session then goes on until it calls Connection::close, 5 s at most. Otherwise the connection
+    /// closes after this turn.
     virtual bool onInputEnd() { return false; }
 };
 

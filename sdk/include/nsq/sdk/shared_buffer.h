@@ -25,8 +25,8 @@ private:
     std::atomic<std::uint32_t> owners_{0};
 };
 
-/// One share in a SharedBuffer, or in nothing. THREAD: copies may live on different threads; one copy is used by
-/// one thread at a time.
+/// One share in a SharedBuffer, or in nothing. THREAD: copies may live on different threads; one copy is used
+/// by one thread at a time.
 class BufferRef {
 public:
     BufferRef() = default;
@@ -48,7 +48,8 @@ private:
         if (buffer_ != nullptr) buffer_->owners_.fetch_add(1, std::memory_order_relaxed);
     }
     void release() {
-        if (buffer_ != nullptr && buffer_->owners_.fetch_sub(1, std::memory_order_acq_rel) == 1) buffer_->destroy();
+        if (buffer_ != nullptr && buffer_->owners_.fetch_sub(1, std::memory_order_acq_rel) == 1)
+            buffer_->destroy();
     }
 
     SharedBuffer* buffer_ = nullptr;

@@ -29,9 +29,9 @@ struct ClientStats {
     std::uint64_t finishCount = 0;
     std::uint64_t requeueCount = 0;
     std::chrono::system_clock::time_point connectedAt;
-    int sampleRate = 0;        ///< percent delivered, 0 for all
-    std::string topic;         ///< subscribed to, or empty
-    std::string channel;       ///< subscribed to, or empty
+    int sampleRate = 0;               ///< percent delivered, 0 for all
+    std::string topic;                ///< subscribed to, or empty
+    std::string channel;              ///< subscribed to, or empty
     std::vector<PubCount> pubCounts;  ///< messages published, by topic
 };
 

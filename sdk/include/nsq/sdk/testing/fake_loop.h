@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <deque>
+
+#include "nsq/sdk/loop.h"
+
+namespace nsq::sdk::testing {
+
+/// A loop without sockets, threads or waiting: the test says when something runs and what time it is.
+/// THREAD: the test's only.
+class FakeLoop final : public Loop {
+public:
+    FakeLoop() = default;
+    ~FakeLoop() = default;
+
+    void post(LoopTask& task) override;
+    void cancel(LoopTask& task) override;
+    void atTurnEnd(LoopTask& task) override;
+    bool isCurrentThread() const override { return true; }
+    Clock::time_point now() const override { return now_; }
+
+    /// Moves the clock, runs nothing.
+    void advance(Clock::duration by) { now_ += by; }
+
+    /// Runs the posted tasks, then those of the turn's end, and so on with what they queue, until nothing is
+    /// left or a thousand rounds were not enough (then it throws std::logic_error: they queue each other for
+    /// ever).
+    void runTurn();
+
+    bool idle() const { return posted_.empty() && turnEnd_.empty(); }
+
+private:
+    static void runAll(std::deque<LoopTask*>& tasks);
+
+    std::deque<LoopTask*> posted_;
+    std::deque<LoopTask*> turnEnd_;
+    Clock::time_point now_{std::chrono::hours{1}};  ///< not 0, so that times before it can be told
+};
+
+}  // namespace nsq::sdk::testing

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <spdlog/logger.h>
+
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "net/accepted.h"
+#include "net/loop_state.h"
+#include "net/socket_connection.h"
+#include "net/task_loop.h"
+#include "nsq/sdk/stats.h"
+
+namespace nsq::net {
+
+/// A thread with an epoll set and the connections it serves. One turn: wait; receive once from every socket
+/// that has something; timers; posted tasks; tasks of the turn's end; send every output; close what is
+/// closed.
+///
+/// Without work it sleeps until the next timer. On a turn's way nothing is allocated.
+/// THREAD: main for start and stop, the loop for what sdk::Loop says so; else any.
+class EventLoop final : public TaskLoop {
+public:
+    /// `name` is the thread's: 15 characters at most. `logger` outlives the loop and is safe from any thread.
+    EventLoop(std::string name, spdlog::logger& logger);
+    ~EventLoop();
+
+    void start();
+
+    /// Closes all connections as they are, runs what is queued and joins the thread. Once only.
+    void stop();
+
+    sdk::Clock::time_point now() const override { return state_.now; }
+
+    /// Runs `work` on the loop's thread, in the order of the calls: for rare things. False, and `work` is
+    /// dropped, when the loop has stopped.
+    bool submit(std::function<void()> work);
+
+    /// Serves a new connection, or closes it when the loop has stopped.
+    void add(Accepted accepted);
+
+    /// THREAD: the loop, for the rest.
+
+    /// The clients of protocols, as they are now.
+    std::vector<sdk::ClientStats> clients();
+
+    /// Closes all connections of that kind once their output is sent, and then calls `done`.
+    void closeAll(ConnectionKind kind, std::function<void()> done);
+
+    /// Closes them without sending what is left.
+    void dropAll(ConnectionKind kind, std::string_view reason);
+
+private:
+    /// Somebody who waits for the last connection of a kind to go.
+    struct Waiter {
+        ConnectionKind kind;
+        std::function<void()> done;
+    };
+
+    /// Runs what was submitted.
+    class SubmittedTask final : public sdk::LoopTask {
+    public:
+        explicit SubmittedTask(EventLoop& loop) : loop_(loop) {}
+        void run() override { loop_.runSubmitted(); }
+
+    private:
+        EventLoop& loop_;
+    };
+
+    void wake() override { state_.poller.wake(); }
+
+    void run();
+    void turn();
+    std::span<const epoll_event> waitForEvents();
+    void runTimers();
+    void runTasks();
+    bool runPosted();
+    bool runTurnEnd();
+    bool runResumed();
+    void runTask(sdk::LoopTask& task);
+    void runSubmitted();
+    void endClosed();
+    void endInputs();
+    void sendOutputs();
+    void bury();
+    void tellWaiters();
+    void shutDown();
+
+    const std::string name_;
+    LoopState state_;
+    SocketConnection::List connections_;
+    std::vector<Waiter> waiters_;
+    bool stopping_ = false;
+
+    SubmittedTask submittedTask_{*this};
+    std::mutex mutex_;  ///< guards the two below
+    std::vector<std::function<void()>> submitted_;
+    bool stopped_ = false;
+
+    std::thread thread_;
+};
+
+}  // namespace nsq::net

@@ -1,0 +1,167 @@
+#include "net/listener.h"
+
+#include <Poco/Net/TCPServerConnectionFactory.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include "net/blocked_signals.h"
+#include "net/exception_text.h"
+
+namespace nsq::net {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Connections the kernel keeps until they are accepted; it takes less if its own limit is lower (chosen).
+constexpr int kBacklog = 8192;
+
+/// How long to wait before accepting again when descriptors or memory have run out (chosen).
+constexpr auto kResourcePause = 100ms;
+
+/// Poco asks for a factory of its threads' connections; this server has none.
+class NoThreadConnections final : public Poco::Net::TCPServerConnectionFactory {
+public:
+    Poco::Net::TCPServerConnection* createConnection(const Poco::Net::StreamSocket&) override {
+        return nullptr;
+    }
+};
+
+void setTcpOptions(int socket) {
+    const int on = 1;
+    // Notices a client whose machine is gone, as nsqd does: probes after every 15 s of silence.
+    const int probeSeconds = 15;
+    ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    ::setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &probeSeconds, sizeof probeSeconds);
+    ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &probeSeconds, sizeof probeSeconds);
+}
+
+std::string unixAddressOf(const Poco::Net::ServerSocket& socket) {
+    const Poco::Net::SocketAddress address = socket.address();
+    return address.family() == Poco::Net::AddressFamily::UNIX_LOCAL ? "unix:" + address.toString()
+                                                                    : std::string{};
+}
+
+std::string hostAndPort(const sockaddr_storage& peer) {
+    char host[INET6_ADDRSTRLEN] = {};
+    if (peer.ss_family == AF_INET) {
+        sockaddr_in v4;
+        std::memcpy(&v4, &peer, sizeof v4);
+        ::inet_ntop(AF_INET, &v4.sin_addr, host, sizeof host);
+        return std::string{host} + ':' + std::to_string(ntohs(v4.sin_port));
+    }
+    sockaddr_in6 v6;
+    std::memcpy(&v6, &peer, sizeof v6);
+    const std::string port = std::to_string(ntohs(v6.sin6_port));
+    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
+        ::inet_ntop(AF_INET, &v6.sin6_addr.s6_addr[12], host, sizeof host);
+        return std::string{host} + ':' + port;
+    }
+    ::inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof host);
+    return '[' + std::string{host} + "]:" + port;
+}
+
+}  // namespace
+
+Listener::Listener(const Poco::Net::ServerSocket& socket, LoopGroup& loops, SessionOpener& opener,
+                   ConnectionKind kind, spdlog::logger& logger, std::chrono::milliseconds firstBytesTimeout)
+    : TCPServer(new NoThreadConnections, socket),
+      loops_(loops),
+      opener_(opener),
+      kind_(kind),
+      logger_(logger),
+      firstBytesTimeout_(firstBytesTimeout),
+      unixAddress_(unixAddressOf(socket)),
+      stop_(::eventfd(0, EFD_CLOEXEC)) {
+    if (stop_.get() < 0) throw std::system_error(errno, std::generic_category(), "cannot make a listener");
+}
+
+Listener::~Listener() {
+    stop();
+}
+
+void Listener::start() {
+    Poco::Net::ServerSocket socket = TCPServer::socket();
+    socket.listen(kBacklog);
+    // A client may give up between poll and accept, which would then block.
+    socket.setBlocking(false);
+    const BlockedSignals blocked;
+    TCPServer::start();
+}
+
+void Listener::stop() {
+    const std::uint64_t one = 1;
+    static_cast<void>(!::write(stop_.get(), &one, sizeof one));
+    TCPServer::stop();
+    Poco::Net::ServerSocket{TCPServer::socket()}.close();
+}
+
+void Listener::run() {
+    pollfd watched[2] = {{socket().impl()->sockfd(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
+    while (::poll(watched, 2, -1) >= 0 || errno == EINTR) {
+        Next next = Next::kAccept;
+        while (next == Next::kAccept) {
+            if (stopsWithin(0ms)) return;
+            next = acceptOne();
+        }
+        if (next == Next::kWaitForResources && stopsWithin(kResourcePause)) return;
+    }
+    logger_.critical("cannot accept connections any more: {}", std::generic_category().message(errno));
+}
+
+bool Listener::stopsWithin(std::chrono::milliseconds limit) const {
+    pollfd watched{stop_.get(), POLLIN, 0};
+    return ::poll(&watched, 1, static_cast<int>(limit.count())) > 0;
+}
+
+Listener::Next Listener::acceptOne() {
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    Fd socket{::accept4(TCPServer::socket().impl()->sockfd(), reinterpret_cast<sockaddr*>(&peer), &size,
+                        SOCK_NONBLOCK | SOCK_CLOEXEC)};
+    if (socket.get() < 0) return afterFailure(errno);
+    short_ = false;
+    if (unixAddress_.empty()) setTcpOptions(socket.get());
+    handOver(std::move(socket), unixAddress_.empty() ? hostAndPort(peer) : unixAddress_);
+    return Next::kAccept;
+}
+
+Listener::Next Listener::afterFailure(int error) {
+    switch (error) {
+        case EAGAIN:
+            return Next::kWaitForMore;
+        case EINTR:
+        case ECONNABORTED:
+            return Next::kAccept;
+        default:
+            // Out of descriptors or memory, mostly: clients wait in the backlog until some are free.
+            if (!std::exchange(short_, true)) {
+                logger_.error("cannot accept a connection, trying again every {} ms: {}",
+                              std::chrono::milliseconds{kResourcePause}.count(),
+                              std::generic_category().message(error));
+            }
+            return Next::kWaitForResources;
+    }
+}
+
+void Listener::handOver(Fd socket, std::string remoteAddress) {
+    try {
+        loops_.next().add({std::move(socket), std::move(remoteAddress), opener_, kind_, firstBytesTimeout_});
+    } catch (...) {
+        // Out of memory: this connection is closed, the next may fare better.
+        logger_.error("cannot serve a connection: {}", exceptionText());
+    }
+}
+
+}  // namespace nsq::net

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <Poco/Net/ServerSocket.h>
+#include <Poco/Net/TCPServer.h>
+#include <spdlog/logger.h>
+
+#include <chrono>
+#include <string>
+
+#include "net/fd.h"
+#include "net/loop_group.h"
+#include "net/session_opener.h"
+
+namespace nsq::net {
+
+/// A TCP or unix socket's acceptor. It is Poco's TCPServer with another run(): Poco's own gives each
+/// connection a pool thread and spins when descriptors run out; this one hands the socket to the next event
+/// loop and is done. THREAD: main.
+class Listener final : private Poco::Net::TCPServer {
+public:
+    using TCPServer::port;
+
+    /// `socket` is bound. `loops`, `opener` and `logger` outlive the listener, and `opener` its connections.
+    /// A client that has not sent opener.bytesNeeded() bytes after `firstBytesTimeout` is dropped.
+    /// Throws Poco::Exception or std::system_error when the process has no descriptor or thread left.
+    Listener(const Poco::Net::ServerSocket& socket, LoopGroup& loops, SessionOpener& opener,
+             ConnectionKind kind, spdlog::logger& logger,
+             std::chrono::milliseconds firstBytesTimeout = std::chrono::seconds{5});
+
+    /// Stops, if that was not done.
+    ~Listener() override;
+
+    /// Listens and begins to accept. Once only.
+    void start();
+
+    /// Returns when no further connection will be accepted; the socket is closed then. Connections stay.
+    void stop();
+
+private:
+    enum class Next { kAccept, kWaitForMore, kWaitForResources };
+
+    void run() override;
+    Next acceptOne();
+    Next afterFailure(int error);
+    void handOver(Fd socket, std::string remoteAddress);
+
+    /// True if stop was called, within `limit` or before.
+    bool stopsWithin(std::chrono::milliseconds limit) const;
+
+    LoopGroup& loops_;
+    SessionOpener& opener_;
+    const ConnectionKind kind_;
+    spdlog::logger& logger_;
+    const std::chrono::milliseconds firstBytesTimeout_;
+    const std::string unixAddress_;  ///< empty for TCP
+    Fd stop_;                        ///< an eventfd, readable once stop was called
+    bool short_ = false;             ///< descriptors or memory have run out, and that was logged
+};
+
+}  // namespace nsq::net

@@ -1,0 +1,60 @@
+#include "net/protocol_registry.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "nsq/sdk/message.h"
+
+namespace nsq::net {
+
+namespace {
+
+std::string printable(const sdk::Magic& magic) {
+    std::string text;
+    for (const char c : magic) {
+        if (c >= ' ' && c <= '~') {
+            text += c;
+        } else {
+            text += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+        }
+    }
+    return text;
+}
+
+void writeErrorFrame(sdk::Output& output, std::string_view text) {
+    constexpr std::size_t kTypeBytes = 4;
+    std::byte* frame = output.extend(sdk::frame::kSizeBytes + kTypeBytes);
+    sdk::storeBig(frame, static_cast<std::int32_t>(kTypeBytes + text.size()));
+    sdk::storeBig(frame + sdk::frame::kSizeBytes, sdk::frame::kTypeError);
+    output.write(sdk::asBytes(text));
+}
+
+}  // namespace
+
+sdk::Result<void> ProtocolRegistry::add(sdk::Magic magic, std::shared_ptr<sdk::Protocol> protocol) {
+    const auto [found, isNew] = protocols_.try_emplace(magic, protocol);
+    if (isNew) return {};
+    return sdk::Error{sdk::ErrorCode::kInvalid,
+                      fmt::format("protocol {} wants the magic \"{}\", which protocol {} has already",
+                                  protocol->name(), printable(magic), found->second->name())};
+}
+
+std::vector<ProtocolRegistry::Entry> ProtocolRegistry::list() const {
+    std::vector<Entry> entries;
+    for (const auto& [magic, protocol] : protocols_) entries.push_back({magic, protocol->name()});
+    return entries;
+}
+
+std::unique_ptr<sdk::Session> ProtocolRegistry::open(sdk::Connection& connection, sdk::Bytes first) {
+    sdk::Magic magic;
+    std::ranges::copy(sdk::asText(first).substr(0, magic.size()), magic.begin());
+    const auto found = protocols_.find(magic);
+    if (found != protocols_.end()) return found->second->createSession(connection);
+    writeErrorFrame(connection.output(), "E_BAD_PROTOCOL");
+    return nullptr;
+}
+
+}  // namespace nsq::net

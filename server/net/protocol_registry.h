@@ -1,0 +1,36 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "net/session_opener.h"
+#include "nsq/sdk/protocol.h"
+#include "nsq/sdk/result.h"
+
+namespace nsq::net {
+
+/// Which protocol a connection's first 4 bytes ask for. A connection with other bytes gets the V2 error frame
+/// E_BAD_PROTOCOL. THREAD: main for add, before there are connections; then any.
+class ProtocolRegistry final : public SessionOpener {
+public:
+    struct Entry {
+        sdk::Magic magic;
+        std::string_view protocol;  ///< its name
+    };
+
+    /// kInvalid: the magic is taken, the text says by which protocol.
+    sdk::Result<void> add(sdk::Magic magic, std::shared_ptr<sdk::Protocol> protocol);
+
+    /// All of them, sorted by magic.
+    std::vector<Entry> list() const;
+
+    std::size_t bytesNeeded() const override { return std::tuple_size_v<sdk::Magic>; }
+    std::unique_ptr<sdk::Session> open(sdk::Connection& connection, sdk::Bytes first) override;
+
+private:
+    std::map<sdk::Magic, std::shared_ptr<sdk::Protocol>> protocols_;
+};
+
+}  // namespace nsq::net

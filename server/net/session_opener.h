@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "nsq/sdk/bytes.h"
+#include "nsq/sdk/connection.h"
+#include "nsq/sdk/session.h"
+
+namespace nsq::net {
+
+/// What a connection is for: the statistics list clients of protocols only.
+enum class ConnectionKind { kProtocol, kHttp };
+
+/// Makes the session of a new connection, once its first bytes are there. Outlives its connections.
+/// THREAD: the connection's loop; several at once.
+class SessionOpener {
+public:
+    /// How many bytes decide. At least 1, always the same.
+    virtual std::size_t bytesNeeded() const = 0;
+
+    /// `first` has bytesNeeded() bytes, and Session::onData gets them once more. Null refuses: what was
+    /// written into the connection's output is sent, and the connection closes. So does an exception, which
+    /// is logged.
+    virtual std::unique_ptr<sdk::Session> open(sdk::Connection& connection, sdk::Bytes first) = 0;
+
+protected:
+    ~SessionOpener() = default;
+};
+
+}  // namespace nsq::net

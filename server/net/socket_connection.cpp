@@ -1,0 +1,298 @@
+#include "net/socket_connection.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include "net/exception_text.h"
+
+namespace nsq::net {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+/// outputRoom() is 0 from here on (chosen, bytes): some turns' worth for a fast client.
+constexpr std::size_t kHighWater = 256 * 1024;
+
+/// onOutputDrained waits until this little is left, so that a slow client is fed in large pieces.
+constexpr std::size_t kLowWater = kHighWater / 2;
+
+/// The most bytes sent to one client in one turn (chosen): others wait.
+constexpr std::size_t kMaxFlush = 1024 * 1024;
+
+/// How long a client may take to accept the output of a closed connection (the SDK's promise), and how long a
+/// session may go on after its client's end.
+constexpr auto kCloseTimeout = 5s;
+
+/// How long a closed connection reads on, waiting for the client's end (chosen). What it reads is thrown
+/// away, a read buffer a turn, so bytes need no limit of their own.
+constexpr auto kDrainTimeout = 1s;
+
+}  // namespace
+
+SocketConnection::SocketConnection(Accepted accepted, sdk::Loop& loop, LoopState& state)
+    : accepted_(std::move(accepted)), loop_(loop), state_(state), lastReadAt_(state.now) {}
+
+void SocketConnection::start(List::iterator self) {
+    self_ = self;
+    interest_ = wantedEvents();
+    if (!state_.poller.add(accepted_.socket.get(), interest_, this)) {
+        state_.logger.error("{}: cannot watch the socket: {}", remoteAddress(),
+                            std::generic_category().message(errno));
+        return die("not watched");
+    }
+    state_.timers.set(ownTimer_, state_.now + accepted_.firstBytesTimeout);
+}
+
+sdk::Output& SocketConnection::output() {
+    state_.touched.add(touched_);
+    return output_;
+}
+
+std::size_t SocketConnection::outputRoom() const {
+    return output_.size() >= kHighWater ? 0 : kHighWater - output_.size();
+}
+
+void SocketConnection::resumeInput() {
+    if (phase_ <= Phase::kOpen) state_.resumed.add(resumed_);
+}
+
+void SocketConnection::setTimer(sdk::Clock::time_point when) {
+    // Not before the next turn: a session that sets a time in the past from onTimer must not hold up the
+    // others.
+    if (phase_ <= Phase::kOpen) state_.timers.set(sessionTimer_, std::max(when, state_.now + 1ns));
+}
+
+std::string SocketConnection::remoteHost() const {
+    const std::string& address = remoteAddress();
+    if (address.starts_with("unix:")) return address;
+    const std::string host = address.substr(0, address.rfind(':'));
+    return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
+}
+
+void SocketConnection::close(std::string_view reason) {
+    if (phase_ > Phase::kOpen) return;
+    state_.logger.debug("{}: closing: {}", remoteAddress(), reason);
+    phase_ = Phase::kFlushing;
+    sessionTimer_.clear();
+    state_.timers.set(ownTimer_, state_.now + kCloseTimeout);
+    state_.closed.add(closed_);
+    state_.touched.add(touched_);
+}
+
+void SocketConnection::die(std::string_view reason) {
+    if (phase_ == Phase::kDead) return;
+    state_.logger.debug("{}: closed: {}", remoteAddress(), reason);
+    phase_ = Phase::kDead;
+    sessionTimer_.clear();
+    ownTimer_.clear();
+    state_.closed.add(closed_);
+    state_.dead.add(dead_);
+}
+
+void SocketConnection::endSession() {
+    session_.reset();
+    input_.clear();
+    if (phase_ != Phase::kDead) updateInterest();
+}
+
+template <typename Call>
+void SocketConnection::guarded(Call call) {
+    try {
+        call();
+    } catch (...) {
+        fail();
+    }
+}
+
+void SocketConnection::fail() {
+    const std::string text = exceptionText();
+    sdk::ClientStats stats;
+    try {
+        if (session_) session_->describe(stats);
+    } catch (...) {
+        stats.protocol.clear();
+    }
+    state_.logger.error("{}: the {} session failed and is closed: {}", remoteAddress(),
+                        stats.protocol.empty() ? "new" : stats.protocol, text);
+    close("its session failed");
+}
+
+void SocketConnection::onEvents(std::uint32_t events) {
+    if (phase_ == Phase::kDead) return;
+    if ((events & EPOLLOUT) != 0) state_.touched.add(touched_);
+    if ((interest_ & EPOLLIN) != 0) {
+        if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) guarded([this] { readInput(); });
+    } else if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
+        die("the client hung up");
+    } else if ((events & EPOLLRDHUP) != 0) {
+        // There may be more to read. The session gets a while to come to it.
+        hungUp_ = true;
+        state_.timers.set(ownTimer_, state_.now + kCloseTimeout);
+        updateInterest();
+    }
+}
+
+void SocketConnection::onTimer(const Timer& timer) {
+    if (&timer == &sessionTimer_) return guarded([this] { session_->onTimer(); });
+    if (phase_ == Phase::kOpen) return close("the client hung up");
+    die(phase_ == Phase::kOpening ? "the client sent nothing in time" : "the client does not read");
+}
+
+void SocketConnection::readInput() {
+    const ssize_t count =
+        ::recv(accepted_.socket.get(), state_.readBuffer.body(), ReadBuffer::kReadSize, MSG_DONTWAIT);
+    if (count > 0) {
+        if (phase_ <= Phase::kOpen) receive(static_cast<std::size_t>(count));
+    } else if (count == 0) {
+        if (phase_ == Phase::kDraining) return die("the client hung up");
+        inputEnded_ = true;
+        state_.ended.add(ended_);
+        updateInterest();
+    } else if (errno != EAGAIN && errno != EINTR) {
+        die(std::generic_category().message(errno));
+    }
+}
+
+void SocketConnection::receive(std::size_t count) {
+    lastReadAt_ = state_.now;
+    const bool join = input_.size() <= ReadBuffer::kHeadroom;
+    if (!join) input_.append({state_.readBuffer.body(), count}, maxPending_ + ReadBuffer::kReadSize);
+    const sdk::Bytes data = join ? state_.readBuffer.joined(input_.bytes(), count) : input_.bytes();
+    std::size_t used = 0;
+    if (phase_ == Phase::kOpen || openSession(data)) used = giveData(data);
+    if (phase_ > Phase::kOpen) return;
+    if (join) {
+        input_.assign(data.subspan(used));
+    } else {
+        input_.consume(used);
+    }
+    pauseOrGoOn();
+}
+
+/// False as long as there is no session.
+bool SocketConnection::openSession(sdk::Bytes data) {
+    const std::size_t needed = accepted_.opener.bytesNeeded();
+    if (data.size() < needed) return false;
+    guarded([&] { session_ = accepted_.opener.open(*this, data.first(needed)); });
+    if (phase_ != Phase::kOpening) return false;
+    if (!session_) {
+        close("its first bytes are not understood");
+        return false;
+    }
+    phase_ = Phase::kOpen;
+    ownTimer_.clear();
+    return true;
+}
+
+std::size_t SocketConnection::giveData(sdk::Bytes data) {
+    std::size_t used = 0;
+    guarded([&] { used = session_->onData(data); });
+    return std::min(used, data.size());
+}
+
+void SocketConnection::pauseOrGoOn() {
+    if (!session_) return;
+    if (!input_.empty()) guarded([this] { maxPending_ = session_->maxPending(); });
+    paused_ = input_.size() > maxPending_;
+    if (!paused_ && hungUp_) {
+        hungUp_ = false;
+        ownTimer_.clear();
+    }
+    updateInterest();
+}
+
+void SocketConnection::callResumed() {
+    if (phase_ != Phase::kOpen || input_.empty()) return;
+    const std::size_t used = giveData(input_.bytes());
+    if (phase_ != Phase::kOpen) return;
+    input_.consume(used);
+    pauseOrGoOn();
+}
+
+void SocketConnection::callDrained() {
+    if (phase_ == Phase::kOpen) guarded([this] { session_->onOutputDrained(); });
+}
+
+void SocketConnection::endInput() {
+    if (phase_ > Phase::kOpen) return;
+    bool goesOn = false;
+    if (session_) guarded([&] { goesOn = session_->onInputEnd(); });
+    if (phase_ > Phase::kOpen) return;
+    if (!goesOn) return close("the client hung up");
+    state_.timers.set(ownTimer_, state_.now + kCloseTimeout);
+}
+
+std::uint32_t SocketConnection::wantedEvents() const {
+    std::uint32_t events = 0;
+    if (shortWrite_) events |= EPOLLOUT;
+    if (phase_ == Phase::kDraining) events |= EPOLLIN;
+    if (phase_ > Phase::kOpen || inputEnded_) return events;
+    if (!paused_) return events | EPOLLIN;
+    return hungUp_ ? events : events | EPOLLRDHUP;
+}
+
+void SocketConnection::updateInterest() {
+    const std::uint32_t wanted = wantedEvents();
+    if (wanted == interest_) return;
+    interest_ = wanted;
+    state_.poller.modify(accepted_.socket.get(), wanted, this);
+}
+
+/// Sends once. Returns the bytes the kernel took, or -1 with errno.
+ssize_t SocketConnection::sendSome() {
+    const std::size_t count = output_.peek(state_.pieces);
+    for (std::size_t i = 0; i < count; ++i) {
+        const sdk::Bytes piece = state_.pieces[i];
+        state_.vectors[i] = {const_cast<std::byte*>(piece.data()), piece.size()};
+    }
+    msghdr message{};
+    message.msg_iov = state_.vectors.data();
+    message.msg_iovlen = count;
+    return ::sendmsg(accepted_.socket.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void SocketConnection::flush() {
+    if (phase_ > Phase::kFlushing) return;
+    starved_ = starved_ || output_.size() >= kHighWater;
+    std::size_t total = 0;
+    while (!output_.empty() && total < kMaxFlush) {
+        const ssize_t sent = sendSome();
+        if (sent < 0) {
+            if (errno == EINTR) continue;
+            if (errno == EAGAIN) break;
+            return die(std::generic_category().message(errno));
+        }
+        output_.consume(static_cast<std::size_t>(sent));
+        total += static_cast<std::size_t>(sent);
+    }
+    shortWrite_ = !output_.empty();
+    if (output_.empty() && phase_ == Phase::kFlushing) return finishFlush();
+    updateInterest();
+    if (starved_ && phase_ == Phase::kOpen && output_.size() <= kLowWater) {
+        starved_ = false;
+        state_.drained.add(drained_);
+    }
+}
+
+void SocketConnection::finishFlush() {
+    if (inputEnded_) return die("all is sent");
+    ::shutdown(accepted_.socket.get(), SHUT_WR);
+    phase_ = Phase::kDraining;
+    state_.timers.set(ownTimer_, std::min(ownTimer_.when(), state_.now + kDrainTimeout));
+    updateInterest();
+}
+
+void SocketConnection::describe(std::vector<sdk::ClientStats>& clients) {
+    if (phase_ != Phase::kOpen) return;
+    sdk::ClientStats& stats = clients.emplace_back();
+    stats.remoteAddress = remoteAddress();
+    stats.connectedAt = connectedAt_;
+    guarded([&] { session_->describe(stats); });
+}
+
+}  // namespace nsq::net

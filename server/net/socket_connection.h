@@ -1,0 +1,114 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "net/accepted.h"
+#include "net/input_buffer.h"
+#include "net/loop_state.h"
+#include "nsq/sdk/connection.h"
+#include "nsq/sdk/stats.h"
+
+namespace nsq::net {
+
+/// One socket and its session, from the first byte to the close. Belongs to its loop, which calls it when
+/// there is something to do and destroys it after it stood on LoopState::dead. THREAD: the loop.
+///
+/// Opening (waits for the first bytes) -> open (has a session) -> flushing (sends what is left) -> draining
+/// (reads on for a moment, lest unread bytes make the kernel throw away what was sent) -> dead. Any of them
+/// may be left out.
+class SocketConnection final : public sdk::Connection {
+public:
+    using List = std::list<SocketConnection>;
+
+    SocketConnection(Accepted accepted, sdk::Loop& loop, LoopState& state);
+    SocketConnection(const SocketConnection&) = delete;
+    SocketConnection& operator=(const SocketConnection&) = delete;
+    ~SocketConnection() = default;
+
+    sdk::Loop& loop() override { return loop_; }
+    sdk::Output& output() override;
+    std::size_t outputRoom() const override;
+    void resumeInput() override;
+    void close(std::string_view reason) override;
+    void setTimer(sdk::Clock::time_point when) override;
+    void clearTimer() override { sessionTimer_.clear(); }
+    sdk::Clock::time_point lastReadAt() const override { return lastReadAt_; }
+    const std::string& remoteAddress() const override { return accepted_.remoteAddress; }
+    std::string remoteHost() const override;
+
+    /// Begins to read. `self` is where the loop keeps this connection.
+    void start(List::iterator self);
+    List::iterator self() const { return self_; }
+    ConnectionKind kind() const { return accepted_.kind; }
+
+    /// What the loop found out: epoll events, a timer of this connection.
+    void onEvents(std::uint32_t events);
+    void onTimer(const Timer& timer);
+
+    /// The steps of a turn, one for each work list.
+    void callDrained();
+    void callResumed();
+    void endSession();
+    void endInput();
+    void flush();
+
+    /// Closes without sending what is left.
+    void die(std::string_view reason);
+
+    /// Appends the client, if it has a session.
+    void describe(std::vector<sdk::ClientStats>& clients);
+
+private:
+    enum class Phase { kOpening, kOpen, kFlushing, kDraining, kDead };
+
+    void readInput();
+    void receive(std::size_t count);
+    bool openSession(sdk::Bytes first);
+    std::size_t giveData(sdk::Bytes data);
+    void pauseOrGoOn();
+    void updateInterest();
+    std::uint32_t wantedEvents() const;
+    ssize_t sendSome();
+    void finishFlush();
+
+    /// Calls the session; an exception out of it is logged and closes the connection.
+    template <typename Call>
+    void guarded(Call call);
+    void fail();
+
+    Accepted accepted_;
+    sdk::Loop& loop_;
+    LoopState& state_;
+    List::iterator self_;
+    sdk::Output output_;
+    InputBuffer input_;
+    sdk::Clock::time_point lastReadAt_;
+    std::chrono::system_clock::time_point connectedAt_ = std::chrono::system_clock::now();
+
+    Phase phase_ = Phase::kOpening;
+    std::uint32_t interest_ = 0;  ///< what epoll watches
+    std::size_t maxPending_ = 0;  ///< Session::maxPending when it last left something
+    bool paused_ = false;         ///< the session left more than it may hope to use
+    bool inputEnded_ = false;     ///< the client closed its side, and all before was read
+    bool hungUp_ = false;         ///< the client closed its side while the input was paused
+    bool shortWrite_ = false;     ///< the kernel took less than there was
+    bool starved_ = false;        ///< outputRoom() was 0, and onOutputDrained was not called since
+
+    Timer sessionTimer_{*this};
+    Timer ownTimer_{*this};  ///< limits opening, waiting after the client's end, and closing
+    WorkHook drained_{*this};
+    WorkHook resumed_{*this};
+    WorkHook closed_{*this};
+    WorkHook ended_{*this};
+    WorkHook touched_{*this};
+    WorkHook dead_{*this};
+
+    std::unique_ptr<sdk::Session> session_;  ///< the last member: destroyed while the others still live
+};
+
+}  // namespace nsq::net

@@ -1,0 +1,218 @@
+// nsq_load: makes load on a server that speaks V2 and prints what it measured as one line of JSON.
+
+#include <unistd.h>
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <stdexcept>
+#include <thread>
+
+#include "bench/v2_client.h"
+#include "nsq/sdk/message.h"
+
+namespace nsq::bench {
+namespace {
+
+constexpr const char* kUsage =
+    "usage: nsq_load MODE --port=N [--pid=N] [--topic=T] [--channel=C] [--messages=N] [--size=BYTES]\n"
+    "                [--batch=N] [--connections=N] [--window=N] [--rdy=N]\n"
+    "  MODE pub   publish --messages messages of --size bytes, PUB (--batch=1) or MPUB, --window publishes "
+    "ahead\n"
+    "       sub   consume and finish --messages messages\n"
+    "       both  the two at once, on as many connections each\n"
+    "  --pid      the server's process, to report its CPU time a message\n";
+
+struct Settings {
+    std::string mode;
+    int port = 0;
+    int pid = 0;
+    std::string topic = "bench";
+    std::string channel = "ch";
+    std::uint64_t messages = 1000000;
+    std::size_t size = 200;
+    std::uint64_t batch = 200;
+    std::uint64_t connections = 2;
+    std::uint64_t window = 8;
+    std::uint64_t rdy = 2500;
+};
+
+Settings parse(int argc, char** argv) {
+    if (argc < 2) throw std::invalid_argument("no mode");
+    Settings settings;
+    settings.mode = argv[1];
+    for (int i = 2; i < argc; ++i) {
+        const std::string argument = argv[i];
+        const std::size_t equals = argument.find('=');
+        if (!argument.starts_with("--") || equals == std::string::npos) throw std::invalid_argument(argument);
+        const std::string name = argument.substr(2, equals - 2);
+        const std::string value = argument.substr(equals + 1);
+        if (name == "topic")
+            settings.topic = value;
+        else if (name == "channel")
+            settings.channel = value;
+        else if (name == "port")
+            settings.port = std::stoi(value);
+        else if (name == "pid")
+            settings.pid = std::stoi(value);
+        else if (name == "messages")
+            settings.messages = std::stoull(value);
+        else if (name == "size")
+            settings.size = std::stoull(value);
+        else if (name == "batch")
+            settings.batch = std::stoull(value);
+        else if (name == "connections")
+            settings.connections = std::stoull(value);
+        else if (name == "window")
+            settings.window = std::stoull(value);
+        else if (name == "rdy")
+            settings.rdy = std::stoull(value);
+        else
+            throw std::invalid_argument(argument);
+    }
+    if (settings.port == 0) throw std::invalid_argument("--port is missing");
+    return settings;
+}
+
+void appendBig(std::string& to, std::size_t value) {
+    std::byte bytes[4];
+    sdk::storeBig(bytes, static_cast<std::int32_t>(value));
+    to.append(reinterpret_cast<const char*>(bytes), sizeof bytes);
+}
+
+/// One PUB or MPUB command, as a client sends it.
+std::string publishCommand(const Settings& settings, std::uint64_t batch) {
+    const std::string body(settings.size, 'x');
+    std::string command = (settings.batch == 1 ? "PUB " : "MPUB ") + settings.topic + "\n";
+    if (settings.batch == 1) {
+        appendBig(command, body.size());
+        return command + body;
+    }
+    appendBig(command, 4 + batch * (4 + body.size()));
+    appendBig(command, batch);
+    for (std::uint64_t i = 0; i < batch; ++i) {
+        appendBig(command, body.size());
+        command += body;
+    }
+    return command;
+}
+
+/// Publishes `messages`, with at most `window` publishes unanswered.
+void publish(const Settings& settings, std::uint64_t messages) {
+    V2Client client{settings.port};
+    const std::string full = publishCommand(settings, settings.batch);
+    std::uint64_t unanswered = 0;
+    while (messages > 0) {
+        const std::uint64_t batch = std::min(settings.batch, messages);
+        client.send(batch == settings.batch ? full : publishCommand(settings, batch));
+        messages -= batch;
+        if (++unanswered == settings.window) {
+            client.expectOk();
+            --unanswered;
+            while (unanswered > 0 && client.hasFrame()) {
+                client.expectOk();
+                --unanswered;
+            }
+        }
+    }
+    for (; unanswered > 0; --unanswered) client.expectOk();
+}
+
+/// Consumes until all subscribers together have had `messages`.
+void subscribe(const Settings& settings, std::atomic<std::int64_t>& left) {
+    V2Client client{settings.port};
+    client.send("SUB " + settings.topic + " " + settings.channel + "\n");
+    client.expectOk();
+    client.send("RDY " + std::to_string(settings.rdy) + "\n");
+    std::string finishes;
+    while (left.load(std::memory_order_relaxed) > 0) {
+        std::int64_t got = 0;
+        finishes.clear();
+        do {
+            const V2Client::Frame frame = client.receive();
+            if (frame.type != sdk::frame::kTypeMessage) continue;
+            finishes += "FIN ";
+            finishes +=
+                sdk::asText(frame.data.subspan(sdk::frame::kIdOffset - 8, sdk::MessageId::kTextLength));
+            finishes += '\n';
+            ++got;
+        } while (client.hasFrame());
+        client.send(finishes);
+        left.fetch_sub(got, std::memory_order_relaxed);
+    }
+}
+
+/// User and system time of a process so far, in seconds.
+double cpuSeconds(int pid) {
+    std::ifstream file{"/proc/" + std::to_string(pid) + "/stat"};
+    std::string line;
+    std::getline(file, line);
+    std::istringstream fields{line.substr(line.rfind(')') + 2)};
+    std::string skipped;
+    for (int i = 0; i < 11; ++i) fields >> skipped;
+    double user = 0;
+    double system = 0;
+    fields >> user >> system;
+    return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
+/// Ends the program with a message: a benchmark whose client failed measures nothing.
+template <typename Work>
+auto orDie(Work work) {
+    return [work] {
+        try {
+            work();
+        } catch (const std::exception& failure) {
+            std::fprintf(stderr, "nsq_load: %s\n", failure.what());
+            std::_Exit(1);
+        }
+    };
+}
+
+void run(const Settings& settings) {
+    const bool publishes = settings.mode == "pub" || settings.mode == "both";
+    const bool subscribes = settings.mode == "sub" || settings.mode == "both";
+    if (!publishes && !subscribes) throw std::invalid_argument(settings.mode);
+    std::atomic<std::int64_t> left{static_cast<std::int64_t>(settings.messages)};
+    const double cpuBefore = settings.pid != 0 ? cpuSeconds(settings.pid) : 0;
+    const auto begin = std::chrono::steady_clock::now();
+    std::vector<std::thread> publishers;
+    std::vector<std::thread> subscribers;
+    for (std::uint64_t i = 0; i < settings.connections; ++i) {
+        const std::uint64_t share =
+            settings.messages / settings.connections + (i < settings.messages % settings.connections ? 1 : 0);
+        if (subscribes) subscribers.emplace_back(orDie([&] { subscribe(settings, left); }));
+        if (publishes) publishers.emplace_back(orDie([&, share] { publish(settings, share); }));
+    }
+    for (std::thread& thread : publishers) thread.join();
+    // A subscriber may be waiting for a message another one had: the clock stops with the last message.
+    while (subscribes && left.load() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
+    const auto messages = static_cast<double>(settings.messages);
+    std::printf("{\"mode\":\"%s\",\"messages\":%llu,\"seconds\":%.3f,\"rate\":%.0f", settings.mode.c_str(),
+                static_cast<unsigned long long>(settings.messages), seconds.count(),
+                messages / seconds.count());
+    if (settings.pid != 0) {
+        std::printf(",\"server_cpu_us\":%.3f", (cpuSeconds(settings.pid) - cpuBefore) * 1e6 / messages);
+    }
+    std::printf("}\n");
+    std::fflush(stdout);
+    std::_Exit(0);
+}
+
+}  // namespace
+}  // namespace nsq::bench
+
+int main(int argc, char** argv) {
+    try {
+        nsq::bench::run(nsq::bench::parse(argc, argv));
+    } catch (const std::exception& failure) {
+        std::fprintf(stderr, "nsq_load: %s\n%s", failure.what(), nsq::bench::kUsage);
+        return 2;
+    }
+}
