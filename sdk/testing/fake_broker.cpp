@@ -113,7 +113,8 @@ Result<std::unique_ptr<Subscription>> FakeBroker::subscribe(std::string_view top
 
 void FakeBroker::expire(Clock::time_point now) {
     for (auto& [topicName, topic] : topics_) {
-        for (auto& [name, channel] : topic.channels) {
+        for (auto& named : topic.channels) {
+            FakeChannel& channel = named.second;
             std::erase_if(channel.inFlight, [&](auto& entry) {
                 if (entry.second.at > now) return false;
                 ++channel.counters.timeoutCount;

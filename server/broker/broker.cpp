@@ -74,6 +74,8 @@ Result<std::unique_ptr<sdk::Subscription>> Broker::subscribe(std::string_view to
                                                              sdk::Loop& loop,
                                                              sdk::SubscriptionListener& listener) {
     if (exiting_.load(std::memory_order_acquire)) return exiting();
+    if (!sdk::isValidTopicName(topicName)) return badTopic(topicName);
+    if (!sdk::isValidChannelName(channelName)) return badChannel(channelName);
     // As in append: what is deleted in between is made anew.
     for (int attempt = 0;; ++attempt) {
         Result<TopicPtr> topic = makeTopic(topicName);
@@ -135,14 +137,15 @@ Result<Broker::TopicPtr> Broker::makeTopic(std::string_view name) {
     if (TopicPtr topic = findTopic(name)) return topic;
     if (!sdk::isValidTopicName(name)) return badTopic(name);
     if (exiting_.load(std::memory_order_acquire)) return exiting();
-    const Result<std::uint64_t> firstSeq = lease_->begin();
-    if (!firstSeq) return firstSeq.error();
     TopicPtr topic;
     {
         const std::lock_guard lock{mutex_};
-        TopicPtr& place = topics_[std::string(name)];
-        if (place) return place;
-        place = topic = std::make_shared<Topic>(std::string(name), *context_, firstSeq.value());
+        if (const auto found = topics_.find(name); found != topics_.end()) return found->second;
+        // Under the lock: another topic of this name may have come and gone since we looked.
+        const Result<std::uint64_t> firstSeq = lease_->begin();
+        if (!firstSeq) return firstSeq.error();
+        topic = std::make_shared<Topic>(std::string(name), *context_, firstSeq.value());
+        topics_.emplace(name, topic);
     }
     logger_.info("TOPIC({}): created", name);
     if (!sdk::isEphemeral(name)) metadataChanged();
@@ -296,7 +299,7 @@ Result<void> Broker::start() {
     std::error_code failure;
     std::filesystem::create_directories(topicsPath, failure);
     if (failure) return storage::storageError(topicsPath, "cannot be created", failure.value());
-    auto lease = storage::SequenceLease::open(topicsPath / "sequence.lease");
+    auto lease = storage::SequenceLease::open(config_.dataPath / "sequence.lease");
     if (!lease) return lease.error();
     lease_ = std::move(lease).value();
     context_.reset(new TopicContext{{scan_, config_.maxMsgTimeout, config_.maxChannelConsumers},

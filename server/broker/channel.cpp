@@ -33,7 +33,11 @@ std::uint64_t Channel::fresh() const {
 
 void Channel::skipUndistributed(const storage::LogCursor& from, const storage::LogCursor& to) {
     const std::lock_guard lock{mutex_};
-    gaps_.push_back({from.index, to});
+    if (!gaps_.empty() && gaps_.back().to.index == from.index) {
+        gaps_.back().to = to;
+    } else {
+        gaps_.push_back({from.index, to});
+    }
     gapMessages_ += to.index - from.index;
     jumpGaps();
 }
@@ -63,19 +67,24 @@ void Channel::dropBeyond(std::uint64_t most) {
 
 void Channel::empty(const storage::LogCursor& end) {
     const std::lock_guard lock{mutex_};
+    if (closed_) return;
     droppedCount_ += available() + singles_.size() + deferred_.size();
+    for (const Consumer* consumer : consumers_) droppedCount_ += consumer->runs.live();
+    clear();
+    cursor_ = end;
+    for (Consumer* consumer : consumers_) wait(*consumer);
+}
+
+void Channel::clear() {
     ready_.clear();
     deferred_.clear();
     singles_.clear();
     singleDeadlines_.clear();
     gaps_.clear();
     gapMessages_ = 0;
-    cursor_ = end;
     for (Consumer* consumer : consumers_) {
-        droppedCount_ += consumer->runs.live();
         consumer->runs.clear();
         consumer->singles = 0;
-        wait(*consumer);
     }
 }
 
@@ -94,6 +103,11 @@ bool Channel::close(bool onlyIfUnused) {
     const std::lock_guard lock{mutex_};
     if (onlyIfUnused && !consumers_.empty()) return false;
     closed_ = true;
+    // Consumers may stay for long: they keep none of its messages.
+    clear();
+    cursor_ = {};
+    waiting_.clear();
+    hungry_.store(false, std::memory_order_seq_cst);
     for (Consumer* consumer : consumers_) consumer->loop.post(consumer->news);
     return true;
 }
@@ -164,6 +178,17 @@ sdk::ChannelStats Channel::stats() const {
 Channel::Saved Channel::save() const {
     const std::lock_guard lock{mutex_};
     Saved saved{cursor_, deferred_};
+    // Files know no gaps: what lies before the last one is saved message by message.
+    for (const Gap& gap : gaps_) {
+        while (saved.cursor.index < gap.fromIndex) {
+            const storage::LogRun run = storage::readRun(saved.cursor, gap.fromIndex - saved.cursor.index, SIZE_MAX);
+            const std::byte* frame = run.first.frame;
+            for (std::uint32_t i = 0; i < run.count; ++i, frame += storage::frameSize(frame)) {
+                saved.pending.push_back({{}, {run.firstSeq + i, {run.first.owner, frame}, 0}});
+            }
+        }
+        saved.cursor = gap.to;
+    }
     for (const PendingMessage& message : ready_) saved.pending.push_back({{}, message});
     for (const auto& [seq, single] : singles_) saved.pending.push_back({{}, single.message});
     for (const Consumer* consumer : consumers_) {

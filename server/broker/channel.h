@@ -107,11 +107,13 @@ private:
         std::size_t bytes;
         Clock::time_point now;
         std::vector<sdk::MessageRun>& runs;
+        bool used = false;  ///< it gave something: what comes now must fit into `bytes`
     };
 
     std::uint64_t fresh() const;
     std::uint64_t available() const { return fresh() + ready_.size(); }
     void jumpGaps();
+    void clear();
     void fill(Consumer& consumer, Budget& budget);
     void takeReady(Consumer& consumer, Budget& budget, std::uint64_t most);
     void takeFresh(Consumer& consumer, Budget& budget, std::uint64_t most);

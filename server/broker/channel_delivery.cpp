@@ -61,7 +61,7 @@ void Channel::takeReady(Consumer& consumer, Budget& budget, std::uint64_t most) 
     std::size_t bytes = 0;
     for (; count < most; ++count) {
         const std::size_t size = storage::frameSize(ready_[count].at.frame);
-        if (count > 0 && bytes + size > budget.bytes) break;
+        if ((count > 0 || budget.used) && bytes + size > budget.bytes) break;
         bytes += size;
     }
     if (count == 0) return;
@@ -80,12 +80,14 @@ void Channel::takeReady(Consumer& consumer, Budget& budget, std::uint64_t most) 
         addSingle({std::move(message), budget.now, budget.now + consumer.msgTimeout, &consumer});
     }
     budget.runs.push_back({owner, {block->data(), bytes}, static_cast<std::uint32_t>(count)});
+    budget.used = true;
     budget.messages -= count;
     budget.bytes -= std::min(bytes, budget.bytes);
 }
 
 void Channel::takeFresh(Consumer& consumer, Budget& budget, std::uint64_t most) {
     for (std::uint64_t left = fresh(); left > 0 && most > 0 && budget.messages > 0 && budget.bytes > 0;) {
+        if (budget.used && storage::nextSize(cursor_) > budget.bytes) return;
         std::uint64_t count = std::min({left, most, budget.messages, std::uint64_t{InFlightRun::kMost}});
         if (!gaps_.empty()) count = std::min(count, gaps_.front().fromIndex - cursor_.index);
         if (consumer.sampleRate > 0) count = 1;
@@ -96,6 +98,7 @@ void Channel::takeFresh(Consumer& consumer, Budget& budget, std::uint64_t most) 
             ++droppedCount_;
             continue;
         }
+        budget.used = true;
         most -= read.count;
         budget.messages -= read.count;
         budget.bytes -= std::min(read.bytes, budget.bytes);

@@ -75,9 +75,10 @@ void Topic::distribute() {
 
 /// Nothing ephemeral goes to the disk: beyond mem-queue-size the oldest messages are dropped.
 void Topic::limitEphemeral() {
-    if (ephemeral_ && waitingHere() > context_.memQueueSize && channels_.empty()) {
-        storage::skip(distributed_, waitingHere() - context_.memQueueSize);
-        distributedIndex_->store(distributed_.index, std::memory_order_seq_cst);
+    if (ephemeral_ && waitingHere() > context_.memQueueSize) {
+        storage::LogCursor to = distributed_;
+        storage::skip(to, waitingHere() - context_.memQueueSize);
+        dropUndistributed(to);
     }
     for (const auto& [name, channel] : channels_) {
         if (ephemeral_ || sdk::isEphemeral(name)) channel->dropBeyond(context_.memQueueSize);
@@ -117,12 +118,17 @@ std::shared_ptr<Channel> Topic::removeChannel(std::string_view name, bool onlyIf
 void Topic::empty() {
     const std::lock_guard lock{mutex_};
     const storage::LogCursor end = log_.end();
-    if (end.index != distributed_.index) {
-        for (const auto& [name, channel] : channels_) channel->skipUndistributed(distributed_, end);
-        distributed_ = end;
-        distributedIndex_->store(end.index, std::memory_order_seq_cst);
-    }
+    if (end.index != distributed_.index) dropUndistributed(end);
     undistributed_.clear();
+}
+
+/// Drops messages up to `to`.
+void Topic::dropUndistributed(const storage::LogCursor& to) {
+    for (const auto& [name, channel] : channels_) channel->skipUndistributed(distributed_, to);
+    distributed_ = to;
+    distributedIndex_->store(to.index, std::memory_order_seq_cst);
+    // Who looked in between saw too little, and waits.
+    for (const auto& [name, channel] : channels_) channel->onDistributed(0, {});
 }
 
 void Topic::emptyChannel(Channel& channel) {
@@ -141,6 +147,11 @@ std::uint64_t Topic::close() {
     closed_ = true;
     for (const auto& [name, channel] : channels_) channel->close(false);
     channels_.clear();
+    // A publisher that used it last may keep it for long: not its messages, though.
+    log_.commit();
+    distributed_ = log_.end();
+    newDeferred_.clear();
+    undistributed_.clear();
     return log_.nextSeq();
 }
 

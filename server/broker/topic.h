@@ -75,6 +75,7 @@ private:
 
     void distribute();
     void limitEphemeral();
+    void dropUndistributed(const storage::LogCursor& to);
     std::uint64_t waitingHere() const { return log_.end().index - distributed_.index; }
 
     const std::string name_;

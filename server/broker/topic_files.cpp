@@ -98,10 +98,14 @@ std::vector<fs::path> segmentsIn(const fs::path& directory) {
     return paths;
 }
 
+/// Ends the names of damaged files, kept for whoever wants to look into them.
+constexpr const char* kAsideSuffix = ".bad";
+
 /// Removes the files of an earlier save which are not among `written`.
 void removeOthers(const fs::path& directory, const std::vector<fs::path>& written) {
     std::error_code ignored;
     for (const fs::directory_entry& entry : fs::directory_iterator{directory, ignored}) {
+        if (entry.path().extension() == kAsideSuffix) continue;
         if (std::ranges::find(written, entry.path()) == written.end()) fs::remove(entry.path(), ignored);
     }
 }
@@ -160,6 +164,21 @@ std::vector<DeferredMessage> pendingOf(const storage::ReaderState& state, const 
     return pending;
 }
 
+/// All of them, as if each had been delivered once.
+std::vector<DeferredMessage> allOf(const PendingMessages& messages) {
+    std::vector<DeferredMessage> pending;
+    for (const auto& [seq, at] : messages) pending.push_back({{}, {seq, at, 1}});
+    return pending;
+}
+
+/// The next save removes a damaged file: a copy stays.
+void keepAside(const fs::path& path) {
+    std::error_code failure;
+    const fs::path aside = path.string() + kAsideSuffix;
+    fs::copy_file(path, aside, fs::copy_options::overwrite_existing, failure);
+    if (failure) fs::rename(path, aside, failure);
+}
+
 /// Moves `cursor` to the first message that is not before `seq`.
 void seek(storage::LogCursor& cursor, std::uint64_t endIndex, std::uint64_t seq) {
     while (cursor.index < endIndex) {
@@ -186,18 +205,31 @@ sdk::Result<std::vector<std::string>> Topic::restore(const fs::path& directory) 
         if (!result) warnings.push_back(result.error().text);
         return result.ok();
     };
+    const auto noteDamage = [&](const fs::path& path, const sdk::Result<storage::SegmentReport>& report) {
+        if (report && report.value().text.empty()) return;
+        warnings.push_back(report ? report.value().text : report.error().text);
+        keepAside(path);
+    };
+    std::uint64_t next = 0;  // messages before this one were restored
     for (const fs::path& path : segmentsIn(directory)) {
         const auto report = storage::readSegment(path, [&](const storage::SegmentBatch& batch) {
-            log_.restore(batch.firstSeq, batch.count, batch.frames);
+            // A save that was cut short leaves its files beside those of the one before.
+            const std::uint64_t known = next > batch.firstSeq ? next - batch.firstSeq : 0;
+            if (known >= batch.count) return;
+            const auto skipped = static_cast<std::uint32_t>(known);
+            const std::byte* const from = storage::frameAt(batch.frames.data(), skipped);
+            log_.restore(batch.firstSeq + known, batch.count - skipped,
+                         batch.frames.subspan(static_cast<std::size_t>(from - batch.frames.data())));
+            next = batch.firstSeq + batch.count;
         });
-        if (note(report) && !report.value().text.empty()) warnings.push_back(report.value().text);
+        noteDamage(path, report);
     }
     PendingMessages messages;
     if (const fs::path path = storage::pendingFile(directory); fs::exists(path)) {
         const auto report = storage::readSegment(path, [&](const storage::SegmentBatch& batch) {
             messages[batch.firstSeq] = log_.restoreMessage(batch.firstSeq, batch.frames).at;
         });
-        if (note(report) && !report.value().text.empty()) warnings.push_back(report.value().text);
+        noteDamage(path, report);
     }
     log_.commit();
     log_.skipTo(resumeAt);
@@ -213,11 +245,14 @@ sdk::Result<std::vector<std::string>> Topic::restore(const fs::path& directory) 
     distributedIndex_->store(distributed_.index, std::memory_order_seq_cst);
     for (const auto& [name, channel] : channels_) {
         const fs::path path = storage::channelStateFile(directory, name);
-        if (!fs::exists(path)) continue;
-        if (const auto state = storage::readState(path); note(state)) {
+        if (!fs::exists(path)) {
+            channel->restore(distributed_, {});  // made after the last save
+        } else if (const auto state = storage::readState(path); note(state)) {
             storage::LogCursor cursor = begin;
             seek(cursor, distributed_.index, state.value().cursorSeq);
             channel->restore(cursor, pendingOf(state.value(), messages));
+        } else {
+            channel->restore(begin, allOf(messages));  // rather some twice than one lost
         }
     }
     distribute();

@@ -20,7 +20,7 @@ sdk::Error storageError(const fs::path& path, std::string_view what, int error) 
 }
 
 sdk::Result<File> createFile(const fs::path& path) {
-    File file{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)};
+    File file{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
     if (file.fd() < 0) return storageError(path, "cannot be created", errno);
     return file;
 }

@@ -30,7 +30,7 @@ private:
 /// kStorage with the path, what failed and the system's reason.
 sdk::Error storageError(const std::filesystem::path& path, std::string_view what, int error);
 
-/// Creates or empties a file for writing.
+/// Creates or empties a file for writing, readable by its owner only: there are messages in it.
 sdk::Result<File> createFile(const std::filesystem::path& path);
 
 /// Writes all of `bytes` at the file's position. `path` is for the error.

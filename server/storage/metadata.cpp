@@ -4,6 +4,8 @@
 #include <Poco/JSON/Object.h>
 #include <Poco/JSON/Parser.h>
 
+#include <algorithm>
+#include <iterator>
 #include <sstream>
 
 #include "nsq/sdk/names.h"
@@ -29,10 +31,26 @@ std::vector<ChannelMetadata> readChannels(const json::Array::Ptr& array) {
     std::vector<ChannelMetadata> channels;
     for (std::size_t i = 0; array && i < array->size(); ++i) {
         const json::Object::Ptr object = array->getObject(static_cast<unsigned>(i));
-        ChannelMetadata channel{object->getValue<std::string>("name"), object->optValue("paused", false)};
+        ChannelMetadata channel{object->optValue<std::string>("name", {}), object->optValue("paused", false)};
         if (sdk::isValidChannelName(channel.name)) channels.push_back(std::move(channel));
     }
     return channels;
+}
+
+/// nsqd writes null, not [], where there is nothing.
+Poco::Dynamic::Var orNull(const json::Array& array) {
+    return array.empty() ? Poco::Dynamic::Var{} : Poco::Dynamic::Var{array};
+}
+
+/// A topic may stand twice in a file written by hand.
+void merge(std::vector<TopicMetadata>& topics, TopicMetadata topic) {
+    const auto same = std::ranges::find(topics, topic.name, &TopicMetadata::name);
+    if (same == topics.end()) {
+        topics.push_back(std::move(topic));
+        return;
+    }
+    same->paused = same->paused || topic.paused;
+    std::ranges::move(topic.channels, std::back_inserter(same->channels));
 }
 
 }  // namespace
@@ -44,11 +62,11 @@ sdk::Result<void> writeMetadata(const std::filesystem::path& file, const std::ve
         for (const ChannelMetadata& channel : topic.channels)
             channels.add(named(channel.name, channel.paused));
         json::Object object = named(topic.name, topic.paused);
-        object.set("channels", channels);
+        object.set("channels", orNull(channels));
         list.add(object);
     }
     json::Object root{Poco::JSON_PRESERVE_KEY_ORDER};
-    root.set("topics", list);
+    root.set("topics", orNull(list));
     root.set("version", kFormatOf);
     std::ostringstream text;
     root.stringify(text);
@@ -67,9 +85,9 @@ sdk::Result<std::vector<TopicMetadata>> readMetadata(const std::filesystem::path
         const json::Array::Ptr list = parsed.extract<json::Object::Ptr>()->getArray("topics");
         for (std::size_t i = 0; list && i < list->size(); ++i) {
             const json::Object::Ptr object = list->getObject(static_cast<unsigned>(i));
-            TopicMetadata topic{object->getValue<std::string>("name"), object->optValue("paused", false),
+            TopicMetadata topic{object->optValue<std::string>("name", {}), object->optValue("paused", false),
                                 readChannels(object->getArray("channels"))};
-            if (sdk::isValidTopicName(topic.name)) topics.push_back(std::move(topic));
+            if (sdk::isValidTopicName(topic.name)) merge(topics, std::move(topic));
         }
     } catch (const std::exception&) {
         return sdk::Error{sdk::ErrorCode::kStorage,

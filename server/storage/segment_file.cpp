@@ -123,6 +123,7 @@ sdk::Result<SegmentReport> readSegment(const std::filesystem::path& path,
         onBatch({header.firstSeq, header.count, bytes.subspan(at + sizeof header, header.bytes)});
         at += size;
     }
+    if (bytes.empty()) report.text = path.string() + ": empty";
     if (report.damagedBytes > 0) {
         report.text = path.string() + ": " + std::to_string(report.damagedBytes) +
                       " damaged bytes skipped, from byte " + std::to_string(firstDamage) + " on";

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "storage/file_io.h"
+#include "storage/topic_log.h"
 
 namespace nsq::storage {
 
@@ -37,8 +38,10 @@ sdk::Result<std::unique_ptr<SequenceLease>> SequenceLease::open(const std::files
         if (!content) return content.error();
         const std::string_view text = sdk::asText(content.value());
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), floor);
-        if (error != std::errc{} || end == text.data()) {
-            return sdk::Error{sdk::ErrorCode::kStorage, file.string() + ": damaged: not a number"};
+        const bool whole = std::string_view{end, text.data() + text.size()} == "\n";
+        if (error != std::errc{} || !whole || floor > TopicLog::kSeqMask) {
+            return sdk::Error{sdk::ErrorCode::kStorage,
+                              file.string() + ": damaged: no number of at most 54 bits"};
         }
     }
     std::unique_ptr<SequenceLease> lease{new SequenceLease(file, floor)};

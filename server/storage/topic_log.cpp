@@ -227,6 +227,11 @@ LogRun readRun(LogCursor& cursor, std::uint64_t maxMessages, std::size_t maxByte
     return run;
 }
 
+std::size_t nextSize(LogCursor& cursor) {
+    enterBatch(cursor);
+    return frameSize(cursor.extent->block->data() + cursor.offset);
+}
+
 void skip(LogCursor& cursor, std::uint64_t count) {
     while (count > 0) count -= readRun(cursor, count, SIZE_MAX).count;
 }

@@ -124,6 +124,9 @@ private:
 /// the cursor's; no lock of the log is needed.
 LogRun readRun(LogCursor& cursor, std::uint64_t maxMessages, std::size_t maxBytes);
 
+/// Size of the next message's frame, as readRun would give it. Moves `cursor` up to that frame at most.
+std::size_t nextSize(LogCursor& cursor);
+
 /// Moves `cursor` over `count` committed messages.
 void skip(LogCursor& cursor, std::uint64_t count);
 

@@ -117,7 +117,8 @@ class Soak:
             published = total.published.get(topic, 0)
             if not published:
                 raise AssertionError(f"nothing was published to {topic}")
-            assert total.ledger.count(topic, "") == published
+            noted = total.ledger.count(topic, "")
+            assert noted == published, f"{topic}: {noted} messages noted, {published} counted: a fault of this program"
             wait_until(lambda topic=topic, published=published: self.server.topic(topic)["message_count"] == published
                        and self.server.topic(topic)["depth"] == 0, f"{topic} counts {published} messages")
         for place in self.channels():

@@ -227,8 +227,9 @@ def disturb(plan, number, stop, throttle, progress, report):
             clients.append(rude)
             rude.send(source.choice((b"", b"  V", b"  V2PUB x\n", b"  V2junk\n", b"GET / HTTP/1.1\r\n\r\n")))
             for _ in range(20):
-                clients[0].read_raw_frame()
                 clients[1].fin(clients[1].read_message())
+                if not clients[0].nothing_to_read():
+                    clients[0].read_frame()
             web.post(f"/topic/{source.choice(('empty', 'pause', 'delete'))}?topic={scrap.replace('#', '%23')}")
             web.get("/stats?format=json")
             web.get("/stats")

@@ -4,6 +4,7 @@ import itertools
 import json
 import os
 import sys
+import time
 import unittest
 
 from .server import Server, is_stock
@@ -69,7 +70,17 @@ class ServerCase(unittest.TestCase):
 
 
 class _Result(unittest.TextTestResult):
-    """Adds what the server logged during the test to a failure's report."""
+    """Adds what the server logged during the test to a failure's report, and tells which tests are slow."""
+
+    def startTest(self, test):
+        self._started = time.monotonic()
+        super().startTest(test)
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        elapsed = time.monotonic() - self._started
+        if elapsed > 1:
+            self.stream.writeln(f"    took {elapsed:.1f} s")
 
     def _exc_info_to_string(self, error, test):
         text = super()._exc_info_to_string(error, test)

@@ -67,9 +67,10 @@ class Server:
     """Starts at once; stop() checks that it ends well. Use it from one thread, which must outlive the process."""
 
     def __init__(self, *flags, data_path=None, addresses=True, deadline_s=DEADLINE_S, environment=None):
+        program = binary()
         self._owns_data_path = data_path is None
         self.data_path = data_path or tempfile.mkdtemp(prefix="nsqd-test-")
-        command = [binary(), f"--data-path={self.data_path}"]
+        command = [program, f"--data-path={self.data_path}"]
         if addresses:
             command += ["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"]
         # The kernel ends the server if the test itself is killed.

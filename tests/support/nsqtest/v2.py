@@ -1,6 +1,7 @@
 """The V2 protocol in raw bytes, written after the protocol's description and not with any NSQ library."""
 
 import collections
+import errno
 import json
 import select
 import socket
@@ -80,7 +81,12 @@ class Client:
         self.socket.sendall(data)
 
     def finish_sending(self):
-        self.socket.shutdown(socket.SHUT_WR)
+        """Half-closes. The server may have closed already."""
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:
+                raise
 
     def send_bytewise(self, data):
         for byte in data:

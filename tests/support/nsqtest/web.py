@@ -18,12 +18,16 @@ class Web:
         self._deadline_s = deadline_s
 
     def connection(self):
+        """A kept connection; close() it."""
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=self._deadline_s)
 
     def request(self, method, path, body=None, headers=None, chunked=False):
         connection = self.connection()
         try:
-            connection.request(method, path, body=body, headers=headers or {}, encode_chunked=chunked)
+            try:
+                connection.request(method, path, body=body, headers=headers or {}, encode_chunked=chunked)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # the server may answer, and close, before it has read all of a body it refuses
             response = connection.getresponse()
             return Reply(response.status, response.headers, response.read())
         finally:

@@ -76,10 +76,16 @@ struct PluginDescriptor {
 #define NSQ_SDK_SANITIZER "none"
 #endif
 
+#if defined(_GLIBCXX_DEBUG)
+#define NSQ_SDK_STD_LAYOUT "debug"
+#else
+#define NSQ_SDK_STD_LAYOUT "cxx11-" NSQ_SDK_STRINGIFY(_GLIBCXX_USE_CXX11_ABI)
+#endif
+
 /// What must be equal in host and plugin for C++ objects to cross between them.
 #define NSQ_SDK_FINGERPRINT \
-    "compiler " __VERSION__ "; cxx-abi " NSQ_SDK_STRINGIFY(__GXX_ABI_VERSION) "; poco "           \
-    NSQ_SDK_STRINGIFY(POCO_VERSION) "; boost " NSQ_SDK_STRINGIFY(BOOST_VERSION) "; spdlog "       \
+    "compiler " __VERSION__ "; cxx-abi " NSQ_SDK_STRINGIFY(__GXX_ABI_VERSION) "; std "            \
+    NSQ_SDK_STD_LAYOUT "; poco " NSQ_SDK_STRINGIFY(POCO_VERSION) "; boost " NSQ_SDK_STRINGIFY(BOOST_VERSION) "; spdlog "       \
     NSQ_SDK_STRINGIFY(SPDLOG_VER_MAJOR) "." NSQ_SDK_STRINGIFY(SPDLOG_VER_MINOR) "; sanitizer "    \
     NSQ_SDK_SANITIZER
 

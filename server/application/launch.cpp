@@ -1,0 +1,103 @@
+#include "application/launch.h"
+
+#include <fcntl.h>
+#include <spdlog/fmt/fmt.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <system_error>
+
+#include "application/start_error.h"
+#include "logging/logging.h"
+
+namespace nsq::app {
+
+namespace {
+
+constexpr std::string_view kHttpApi = "http_api";
+
+void makeAbsolute(std::string& path) {
+    if (!path.empty()) path = std::filesystem::absolute(path).lexically_normal().string();
+}
+
+/// The program's own plugins: in PREFIX/lib/nsqd/plugins when it is PREFIX/bin/nsqd, in the build tree as
+/// well.
+std::string ownPluginDir() {
+    const auto program = std::filesystem::read_symlink("/proc/self/exe");
+    return (program.parent_path().parent_path() / NSQD_PLUGIN_DIR).string();
+}
+
+/// The plugin that comes with the server first, unless the list has it elsewhere.
+std::vector<std::string> pluginNames(const options::Options& options) {
+    std::vector<std::string> names;
+    if (options.httpApi && std::ranges::find(options.plugins, kHttpApi) == options.plugins.end()) {
+        names.emplace_back(kHttpApi);
+    }
+    std::ranges::copy(options.plugins, std::back_inserter(names));
+    return names;
+}
+
+/// Poco writes the file when the daemon is running already: too late to say that it cannot.
+void checkPidfile(const std::string& path) {
+    if (path.empty()) return;
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    if (file < 0) {
+        throw StartError(ExitStatus::kBadOption, fmt::format("option --pidfile: {} cannot be written: {}",
+                                                             path, std::generic_category().message(errno)));
+    }
+    ::close(file);
+}
+
+void warnOfUnusedSettings(const Launch& launch) {
+    const auto loaded = launch.plugins->list();
+    for (const auto& [name, settings] : launch.options.pluginSettings) {
+        if (std::ranges::find(loaded, name, &plugin::PluginInfo::name) == loaded.end()) {
+            launch.logger->warn("the configuration file has settings for plugin {}, which is not loaded",
+                                name);
+        }
+    }
+}
+
+}  // namespace
+
+void resolvePaths(options::Options& options) {
+    try {
+        if (options.dataPath.empty()) options.dataPath = std::filesystem::current_path().string();
+        if (options.pluginDir.empty()) options.pluginDir = ownPluginDir();
+        for (std::string* path :
+             {&options.dataPath, &options.pluginDir, &options.logFile, &options.pidfile}) {
+            makeAbsolute(*path);
+        }
+    } catch (const std::filesystem::filesystem_error& error) {
+        throw StartError(ExitStatus::kFailed, error.what());
+    }
+}
+
+std::unique_ptr<plugin::PluginHost> loadPlugins(const options::Options& options) {
+    auto plugins = std::make_unique<plugin::PluginHost>();
+    for (const std::string& name : pluginNames(options)) {
+        const auto file = orThrow(plugin::resolvePlugin(name, options.pluginDir), ExitStatus::kFailed);
+        orThrow(plugins->load(file), ExitStatus::kFailed);
+    }
+    return plugins;
+}
+
+std::unique_ptr<Launch> prepareLaunch(options::Options options) {
+    resolvePaths(options);
+    auto logger = orThrow(logging::makeLogger(options), ExitStatus::kBadOption);
+    auto data = orThrow(storage::DataDirectory::open(options.dataPath), ExitStatus::kDataPath);
+    // Braces: in this order.
+    std::unique_ptr<Launch> launch{new Launch{options,
+                                              std::move(logger),
+                                              std::move(data),
+                                              {"tcp-address", options.tcpAddress},
+                                              {"http-address", options.httpAddress},
+                                              loadPlugins(options)}};
+    warnOfUnusedSettings(*launch);
+    checkPidfile(launch->options.pidfile);
+    return launch;
+}
+
+}  // namespace nsq::app

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <spdlog/logger.h>
+
+#include <memory>
+
+#include "application/bound_socket.h"
+#include "options/options.h"
+#include "plugin/plugin_host.h"
+#include "storage/data_directory.h"
+
+namespace nsq::app {
+
+/// What a server takes hold of before it runs, and before it becomes a daemon: nothing here has threads, and
+/// all paths are absolute. Members are released in reverse order.
+struct Launch {
+    options::Options options;
+    std::shared_ptr<spdlog::logger> logger;
+    storage::DataDirectory data;
+    BoundSocket tcp;
+    BoundSocket http;
+    std::unique_ptr<plugin::PluginHost> plugins;  ///< loaded, not started
+};
+
+/// Makes the options' paths absolute and takes hold of everything they name. Throws StartError.
+std::unique_ptr<Launch> prepareLaunch(options::Options options);
+
+/// Loads http_api, if it is wanted, and the plugins listed. Throws StartError.
+std::unique_ptr<plugin::PluginHost> loadPlugins(const options::Options& options);
+
+/// Makes paths independent of the working directory and fills in where the plugins are. Throws StartError.
+void resolvePaths(options::Options& options);
+
+}  // namespace nsq::app

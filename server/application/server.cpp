@@ -1,0 +1,196 @@
+#include "application/server.h"
+
+#include <Poco/Environment.h>
+#include <Poco/Util/MapConfiguration.h>
+
+#include "application/start_error.h"
+#include "application/version.h"
+#include "logging/logging.h"
+#include "protocol/v2/v2_protocol.h"
+
+namespace nsq::app {
+
+namespace {
+
+constexpr sdk::Magic kV2Magic{' ', ' ', 'V', '2'};
+
+sdk::ServerInfo infoOf(const Launch& launch) {
+    const auto broadcast = [](std::int64_t port, const BoundSocket& socket) {
+        return port == 0 ? socket.port() : static_cast<int>(port);
+    };
+    const options::Options& options = launch.options;
+    sdk::ServerInfo info;
+    info.program = "nsqd";
+    info.version = kNsqVersion;
+    info.productVersion = kProductVersion;
+    info.hostname = Poco::Environment::nodeName();
+    info.broadcastAddress = options.broadcastAddress;
+    info.tcpPort = launch.tcp.port();
+    info.httpPort = launch.http.port();
+    info.broadcastTcpPort = broadcast(options.broadcastTcpPort, launch.tcp);
+    info.broadcastHttpPort = broadcast(options.broadcastHttpPort, launch.http);
+    info.startTime = std::chrono::system_clock::now();
+    return info;
+}
+
+/// The options as /config shows them: with the ports that are really broadcast.
+options::Options shownOptions(const Launch& launch, const sdk::ServerInfo& info) {
+    options::Options options = launch.options;
+    options.broadcastTcpPort = info.broadcastTcpPort;
+    options.broadcastHttpPort = info.broadcastHttpPort;
+    return options;
+}
+
+Poco::AutoPtr<Poco::Util::AbstractConfiguration> settingsOf(const options::Options& options,
+                                                            const std::string& plugin) {
+    const auto found = options.pluginSettings.find(plugin);
+    if (found == options.pluginSettings.end()) return nullptr;
+    Poco::AutoPtr<Poco::Util::AbstractConfiguration> settings{new Poco::Util::MapConfiguration};
+    for (const auto& [key, value] : found->second) settings->setString(key, value);
+    return settings;
+}
+
+}  // namespace
+
+Server::Server(std::unique_ptr<Launch> launch)
+    : launch_(std::move(launch)),
+      logger_(*launch_->logger),
+      limits_(options::toLimits(launch_->options)),
+      info_(infoOf(*launch_)),
+      options_(shownOptions(*launch_, info_), [&logger = logger_](const options::Options& changed) {
+          logger.set_level(logging::toSpdlog(changed.logLevel));
+      }) {}
+
+Server::~Server() {
+    stop();
+}
+
+void Server::start() {
+    logger_.info("{}", versionLine());
+    logger_.info("ID: {}", launch_->options.nodeId);
+    startBroker();
+    startLoops();
+    addProtocols();
+    startPlugins();
+    startHttp();
+    startTcp();
+}
+
+bool Server::stop() {
+    // Stop accepting.
+    if (tcp_) {
+        logger_.info("TCP: closing {}", launch_->tcp.address());
+        tcp_->stop();
+    }
+    if (http_) {
+        logger_.info("HTTP: closing {}", launch_->http.address());
+        http_->stopAccepting();
+    }
+    if (broker_) broker_->refusePublishes();
+
+    // Close the sessions: what they have answered is sent.
+    if (loops_) loops_->closeConnections(net::ConnectionKind::kProtocol);
+
+    // Drain HTTP: whole requests are answered, the answers sent.
+    if (http_) http_->stop();
+    if (loops_) {
+        loops_->closeConnections(net::ConnectionKind::kHttp);
+        loops_->stop();
+    }
+
+    // No code of a plugin is running any more.
+    if (launch_->plugins) launch_->plugins->stop();
+
+    // Flush and close the broker.
+    bool saved = true;
+    if (broker_) {
+        logger_.info("NSQ: saving topics");
+        if (const auto stopped = broker_->stop(); !stopped) {
+            logger_.critical("not everything was saved: {}", stopped.error().text);
+            saved = false;
+        }
+    }
+    tcp_.reset();
+    http_.reset();
+
+    // Destroy the plugins, unload last.
+    launch_->plugins.reset();
+    broker_.reset();
+    loops_.reset();
+    return saved;
+}
+
+void Server::startBroker() {
+    const options::Options& options = launch_->options;
+    broker::BrokerConfig config;
+    config.dataPath = launch_->data.path();
+    config.nodeId = static_cast<int>(options.nodeId);
+    config.memQueueSize = options.memQueueSize;
+    config.maxTopicBytes = options.maxTopicBytes;
+    config.maxBytesPerFile = options.maxBytesPerFile;
+    config.maxMsgTimeout = limits_.maxMsgTimeout;
+    config.maxChannelConsumers = static_cast<int>(options.maxChannelConsumers);
+    auto broker = std::make_unique<broker::Broker>(config, logger_);
+    orThrow(broker->start(), ExitStatus::kDataPath);
+    broker_ = std::move(broker);
+}
+
+void Server::startLoops() {
+    auto loops = std::make_unique<net::LoopGroup>(static_cast<int>(launch_->options.ioThreads), logger_);
+    loops->start();
+    loops_ = std::move(loops);
+}
+
+void Server::addProtocols() {
+    context_ = std::make_unique<plugin::HostContext>(hostContext());
+    v2Host_ = std::make_unique<plugin::HostFacade>(*context_, "V2");
+    orThrow(protocols_.add(kV2Magic, std::make_shared<v2::V2Protocol>(*v2Host_)), ExitStatus::kFailed);
+}
+
+void Server::startPlugins() {
+    orThrow(launch_->plugins->start(*context_), ExitStatus::kFailed);
+    for (const auto& plugin : launch_->plugins->list()) logger_.info("PLUGIN: {}", plugin::toLine(plugin));
+    for (const auto& [magic, protocol] : protocols_.list()) {
+        logger_.info("PROTOCOL: {} for \"{}\"", protocol, std::string_view{magic.data(), magic.size()});
+    }
+}
+
+void Server::startHttp() {
+    http::HttpServerSettings settings;
+    settings.workers = static_cast<int>(launch_->options.httpThreads);
+    auto server =
+        std::make_unique<http::HttpServer>(launch_->http.socket(), *loops_, router_, logger_, settings);
+    server->start();
+    http_ = std::move(server);
+    logger_.info("HTTP: listening on {}", launch_->http.address());
+}
+
+void Server::startTcp() {
+    auto listener = std::make_unique<net::Listener>(launch_->tcp.socket(), *loops_, protocols_,
+                                                    net::ConnectionKind::kProtocol, logger_);
+    listener->start();
+    tcp_ = std::move(listener);
+    logger_.info("TCP: listening on {}", launch_->tcp.address());
+}
+
+plugin::HostContext Server::hostContext() {
+    return {
+        .logger = logger_,
+        .broker = *broker_,
+        .limits = limits_,
+        .info = info_,
+        .settings = [this](const std::string& plugin) { return settingsOf(launch_->options, plugin); },
+        .option = [this](std::string_view name) { return options_.get(name); },
+        .setOption = [this](std::string_view name,
+                            std::string_view value) { return options_.set(name, value); },
+        .clients = [this] { return loops_->clients(); },
+        .addProtocol =
+            [this](sdk::Magic magic, std::shared_ptr<sdk::Protocol> protocol) {
+                return protocols_.add(magic, protocol);
+            },
+        .addRoute = [this](sdk::HttpRoute route) { return router_.add(std::move(route)); },
+        .setFallback = [this](sdk::HttpFallback fallback) { router_.setFallback(std::move(fallback)); },
+    };
+}
+
+}  // namespace nsq::app

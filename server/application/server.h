@@ -1,0 +1,61 @@
+#pragma once
+
+#include <memory>
+
+#include "application/launch.h"
+#include "broker/broker.h"
+#include "http/http_server.h"
+#include "http/router.h"
+#include "net/listener.h"
+#include "net/loop_group.h"
+#include "net/protocol_registry.h"
+#include "nsq/sdk/host.h"
+#include "options/runtime_options.h"
+#include "plugin/host_context.h"
+
+namespace nsq::app {
+
+/// The parts of a running nsqd and how they are joined. THREAD: main.
+class Server {
+public:
+    explicit Server(std::unique_ptr<Launch> launch);
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    /// Stops what runs.
+    ~Server();
+
+    /// Throws StartError, or any exception; then nothing of it runs any more once the server is destroyed.
+    void start();
+
+    /// Stops everything in order, as far as it was started. False when something could not be saved; the log
+    /// tells what.
+    bool stop();
+
+private:
+    void startBroker();
+    void startLoops();
+    void addProtocols();
+    void startPlugins();
+    void startHttp();
+    void startTcp();
+    plugin::HostContext hostContext();
+
+    const std::unique_ptr<Launch> launch_;
+    spdlog::logger& logger_;
+    const sdk::Limits limits_;
+    const sdk::ServerInfo info_;
+    options::RuntimeOptions options_;
+
+    // What is not null has been started. Later ones use earlier ones.
+    std::unique_ptr<net::LoopGroup> loops_;
+    std::unique_ptr<broker::Broker> broker_;
+    std::unique_ptr<const plugin::HostContext> context_;
+    std::unique_ptr<plugin::HostFacade> v2Host_;
+    net::ProtocolRegistry protocols_;
+    http::Router router_;
+    std::unique_ptr<http::HttpServer> http_;
+    std::unique_ptr<net::Listener> tcp_;
+};
+
+}  // namespace nsq::app

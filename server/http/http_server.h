@@ -1,0 +1,57 @@
+#pragma once
+
+#include <Poco/Net/ServerSocket.h>
+#include <spdlog/logger.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "http/http_opener.h"
+#include "http/router.h"
+#include "http/worker_pool.h"
+#include "net/listener.h"
+#include "net/loop_group.h"
+
+namespace nsq::http {
+
+struct HttpServerSettings {
+    /// Threads that run handlers (chosen): many more than cores, as most of them wait for the disk.
+    int workers = 16;
+
+    /// Whole requests that may wait for a worker (chosen); beyond that the answer is 503.
+    std::size_t queueLimit = 1024;
+};
+
+/// HTTP on one listening socket. Connections live on the event loops, so an idle or slow client holds no
+/// thread; only whole requests come to the workers, of which there are few. THREAD: main.
+///
+/// Poco's own HTTPServer keeps a thread for each connection and takes no other connection factory, so its
+/// acceptor is a net::Listener, as for the protocols.
+class HttpServer {
+public:
+    /// `socket` is bound. The others outlive the server; `router` does not change any more.
+    HttpServer(const Poco::Net::ServerSocket& socket, net::LoopGroup& loops, const Router& router,
+               spdlog::logger& logger, const HttpServerSettings& settings = {});
+
+    /// Stops, if that was not done. To be destroyed when the loops have stopped.
+    ~HttpServer();
+
+    /// Starts workers and accepts connections. Once only. The loops run already.
+    void start();
+
+    /// Returns when no further connection will be accepted.
+    void stopAccepting();
+
+    /// Stops accepting and answers the requests that are whole by now; their responses have been given to the
+    /// loops when this returns. Later ones get 503.
+    void stop();
+
+    std::uint16_t port() const { return listener_.port(); }
+
+private:
+    WorkerPool workers_;
+    HttpOpener opener_;
+    net::Listener listener_;
+};
+
+}  // namespace nsq::http

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace nsq::http {
+
+/// Something a worker does once.
+class Job {
+public:
+    virtual ~Job() = default;
+
+    /// Must not throw. THREAD: a worker.
+    virtual void run() = 0;
+};
+
+/// Threads for work that may block, with a queue that has an end.
+class WorkerPool {
+public:
+    /// `threads` is at least 1; `queueLimit` jobs may wait beside those that run.
+    WorkerPool(int threads, std::size_t queueLimit);
+
+    /// Stops, if that was not done.
+    ~WorkerPool();
+
+    /// Starts the threads. Once only. Throws std::system_error when the process may have no more.
+    /// THREAD: main.
+    void start();
+
+    /// Lets the jobs that were accepted run, and joins the threads. THREAD: main.
+    void stop();
+
+    /// False, and the job is not kept, when the queue is full or the pool is stopping. THREAD: any.
+    bool submit(std::shared_ptr<Job> job);
+
+private:
+    void work();
+
+    const int threadCount_;
+    const std::size_t queueLimit_;
+    std::mutex mutex_;  ///< guards the next three
+    std::condition_variable changed_;
+    std::deque<std::shared_ptr<Job>> queue_;
+    bool stopping_ = false;
+    std::vector<std::thread> threads_;  ///< THREAD: main
+};
+
+}  // namespace nsq::http

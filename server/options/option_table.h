@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "options/options.h"
+
+namespace nsq::options {
+
+/// Where an option is kept; its type is the option's type. A vector is given many times, an array in the
+/// file.
+using Field = std::variant<bool Options::*, std::int64_t Options::*, Duration Options::*,
+                           std::string Options::*, LogLevel Options::*, std::vector<std::string> Options::*>;
+
+/// Headings of --help, in this order.
+enum class Group { kGeneral, kLogging, kNetwork, kStorage, kMessages, kClients, kPlugins, kIgnored };
+
+/// Smallest and largest value: of an integer, or of a duration in nanoseconds.
+struct Range {
+    std::int64_t least = std::numeric_limits<std::int64_t>::min();
+    std::int64_t most = std::numeric_limits<std::int64_t>::max();
+};
+
+/// All there is to know about one option. Flags, --help, the configuration file, GET and PUT /config and the
+/// README's table are made from these.
+struct OptionSpec {
+    std::string_view flag;
+    std::string_view key;  ///< in the configuration file and in /config; empty: it is in neither
+    Group group;
+    Field field;
+    std::string_view help;
+    std::string_view defaultNote;  ///< tells the default where it is not that of Options{}
+    Range range;
+    bool runtime = false;    ///< can be changed by PUT /config
+    bool isAddress = false;  ///< see ListenAddress
+};
+
+/// Every option, by group.
+std::span<const OptionSpec> optionTable();
+
+/// Null when there is none.
+const OptionSpec* findFlag(std::string_view flag);
+const OptionSpec* findKey(std::string_view key);
+
+bool isBool(const OptionSpec& spec);
+bool isRepeatable(const OptionSpec& spec);
+
+std::string_view groupName(Group group);
+
+/// "int", "duration", ...; empty for a bool, whose flag needs no value.
+std::string_view typeName(const OptionSpec& spec);
+
+/// The default as --help and the README show it.
+std::string defaultText(const OptionSpec& spec);
+
+}  // namespace nsq::options

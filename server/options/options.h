@@ -1,0 +1,84 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "nsq/sdk/host.h"
+
+namespace nsq::options {
+
+/// The numbers are those of `/config/log_level`.
+enum class LogLevel : int { kDebug = 1, kInfo, kWarn, kError, kFatal };
+
+using Duration = std::chrono::nanoseconds;
+
+/// The settings in the table `[plugin.NAME]` of the configuration file, as text. Keys of inner tables are
+/// joined with dots, elements of arrays are `key[0]`, `key[1]`, ...
+using PluginSettings = std::map<std::string, std::string>;
+
+/// Every option of the server with its default. What each one means stands in option_table.cpp.
+struct Options {
+    bool help = false;
+    bool version = false;
+    std::string config;
+
+    LogLevel logLevel = LogLevel::kInfo;
+    std::string logPrefix = "[nsqd] ";
+    std::string logFile;
+    bool daemon = false;
+    std::string pidfile;
+    bool printAddresses = false;
+
+    std::int64_t nodeId = 0;       ///< default: see hostDefaults
+    std::string broadcastAddress;  ///< default: see hostDefaults
+    std::int64_t broadcastTcpPort = 0;
+    std::int64_t broadcastHttpPort = 0;
+    std::string tcpAddress = "0.0.0.0:4150";
+    std::string httpAddress = "0.0.0.0:4151";
+
+    std::string dataPath;
+    std::int64_t memQueueSize = 10000;
+    std::int64_t maxBytesPerFile = 104857600;
+    std::int64_t maxTopicBytes = 1073741824;
+
+    Duration msgTimeout = std::chrono::minutes(1);
+    Duration maxMsgTimeout = std::chrono::minutes(15);
+    Duration maxReqTimeout = std::chrono::hours(1);
+    std::int64_t maxMsgSize = 1048576;
+    std::int64_t maxBodySize = 5242880;
+
+    Duration maxHeartbeatInterval = std::chrono::seconds(60);
+    std::int64_t maxRdyCount = 2500;
+    std::int64_t maxOutputBufferSize = 65536;
+    Duration maxOutputBufferTimeout = std::chrono::seconds(30);
+    Duration minOutputBufferTimeout = std::chrono::milliseconds(25);
+    Duration outputBufferTimeout = std::chrono::milliseconds(250);
+    std::int64_t maxChannelConsumers = 0;
+
+    std::int64_t ioThreads = 1;  ///< default: see hostDefaults
+    std::int64_t httpThreads = 16;
+
+    bool httpApi = true;
+    std::vector<std::string> plugins;
+    std::string pluginDir;
+    std::map<std::string, PluginSettings> pluginSettings;  ///< by plugin; only from the configuration file
+
+    bool verbose = false;
+    bool workerId = false;
+    std::int64_t queueScanWorkerPoolMax = 4;
+    std::int64_t queueScanSelectionCount = 20;
+};
+
+/// The defaults on this machine: node id and broadcast address from its host name, threads from its cores.
+Options hostDefaults();
+
+/// As nsqd computes it: CRC-32 of the MD5 of the host name, modulo 1024.
+std::int64_t defaultNodeId(const std::string& hostname);
+
+/// Durations are rounded up to whole milliseconds.
+sdk::Limits toLimits(const Options& options);
+
+}  // namespace nsq::options

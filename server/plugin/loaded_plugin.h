@@ -1,0 +1,54 @@
+#pragma once
+
+#include <boost/dll/shared_library.hpp>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nsq/sdk/plugin.h"
+#include "plugin/host_context.h"
+#include "plugin/hosted.h"
+#include "plugin/plugin_host.h"
+
+namespace nsq::plugin {
+
+/// One plugin with all that belongs to it. Used by PluginHost only. THREAD: main.
+class LoadedPlugin {
+public:
+    LoadedPlugin(std::filesystem::path file, const sdk::PluginDescriptor& descriptor,
+                 boost::dll::shared_library library, std::unique_ptr<sdk::Plugin> plugin);
+
+    const PluginInfo& info() const { return info_; }
+
+    /// `text` as the line that refuses this plugin.
+    sdk::Error refusal(const std::string& text) const;
+
+    /// Fails if the plugin does, or if anything it registered was refused, even if it does not care.
+    sdk::Result<void> start(const HostContext& context, const std::vector<std::unique_ptr<LoadedPlugin>>& all,
+                            bool& haveFallback);
+
+    /// Does nothing unless started.
+    void stop(spdlog::logger& logger);
+
+    /// Destroys everything that is the plugin's; only the mapped library is left.
+    void destroy();
+
+private:
+    class Registration;
+
+    bool hasMagic(const std::string& magic) const;
+    bool hasRoute(const std::string& route) const;
+
+    boost::dll::shared_library library_;  ///< first, so that it goes last
+    PluginInfo info_;
+    std::uint32_t kind_;
+    bool started_ = false;
+    std::optional<HostFacade> host_;
+    std::unique_ptr<sdk::Plugin> plugin_;
+    std::vector<std::shared_ptr<HostedProtocol>> protocols_;
+    std::vector<std::shared_ptr<HostedHandler>> handlers_;
+};
+
+}  // namespace nsq::plugin

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nsq/sdk/result.h"
+#include "plugin/host_context.h"
+
+namespace nsq::plugin {
+
+class LoadedPlugin;
+
+/// The file that `nameOrPath` means, absolute: itself if it has a `/` or ends in `.so`, else NAME.so in
+/// `pluginDir`. To be called before the working directory changes. The error is a whole line, as of
+/// PluginHost.
+sdk::Result<std::filesystem::path> resolvePlugin(std::string_view nameOrPath,
+                                                 const std::filesystem::path& pluginDir);
+
+/// What was loaded, for the log.
+struct PluginInfo {
+    std::string name;
+    std::string version;
+    std::filesystem::path file;
+    std::vector<std::string> magics;  ///< as registered in start, 4 characters each
+    std::vector<std::string> routes;  ///< "GET /stats"
+};
+
+/// `http_api 1.0 (/usr/lib/nsqd/plugins/http_api.so): no protocol, 25 routes`
+std::string toLine(const PluginInfo& plugin);
+
+/// Loads plugins, starts and stops them, and lets go of them in the right order. Every error is one line that
+/// names the file, what it has and what is needed.
+///
+/// The life of a server: load each file, start, (serve), stop, then destroy this object: after the sessions,
+/// the HTTP workers and the broker have ended, before whatever the context refers to goes. THREAD: main.
+class PluginHost {
+public:
+    PluginHost();
+    PluginHost(const PluginHost&) = delete;
+    PluginHost& operator=(const PluginHost&) = delete;
+
+    /// Stops what still runs, destroys the plugins in reverse order and unmaps the libraries last.
+    ~PluginHost();
+
+    /// Checks the file before anything of it runs, maps it and makes its plugin. See resolvePlugin for a
+    /// file.
+    sdk::Result<void> load(const std::filesystem::path& file);
+
+    /// Starts the plugins in the order of their loading, up to the first that fails. Once only.
+    sdk::Result<void> start(HostContext context);
+
+    /// Stops the started plugins in reverse order. Exceptions go to the log. No session and no request of
+    /// theirs may be running any more.
+    void stop();
+
+    /// In the order of loading; magics and routes are known after start.
+    std::vector<PluginInfo> list() const;
+
+private:
+    std::optional<HostContext> context_;
+    std::vector<std::unique_ptr<LoadedPlugin>> plugins_;
+};
+
+}  // namespace nsq::plugin

@@ -1,0 +1,25 @@
+#include "protocol/v2/delivery.h"
+
+namespace nsq::v2 {
+
+void Delivery::stop() {
+    subscription_ = nullptr;
+    connection_.loop().cancel(*this);
+}
+
+void Delivery::schedule() {
+    if (subscription_ != nullptr) connection_.loop().atTurnEnd(*this);
+}
+
+void Delivery::run() {
+    // Also without room: the broker then turns to other consumers. It calls again when there is more, and the
+    // connection when there is room.
+    const std::size_t taken = subscription_->take(connection_.outputRoom(), runs_);
+    if (taken == 0) return;
+    count_ += taken;
+    sdk::Output& output = connection_.output();
+    for (const sdk::MessageRun& run : runs_) output.share(run.owner, run.frames);
+    runs_.clear();
+}
+
+}  // namespace nsq::v2

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <chrono>
+
+#include "nsq/sdk/connection.h"
+#include "protocol/v2/answers.h"
+
+namespace nsq::v2 {
+
+/// Tells a client at each interval that the server lives, and finds out that the client does not. Uses the
+/// connection's timer. THREAD: the connection's loop.
+class Heartbeat {
+public:
+    Heartbeat(sdk::Connection& connection, Answers& answers) : connection_(connection), answers_(answers) {}
+
+    /// Begins anew with this interval; 0 stops it.
+    void start(std::chrono::milliseconds interval);
+    void stop() { start(std::chrono::milliseconds{0}); }
+
+    bool enabled() const { return interval_.count() > 0; }
+
+    /// The timer's time has come. False when nothing was read from the client for two intervals.
+    bool onTimer();
+
+private:
+    void setTimer();
+
+    sdk::Connection& connection_;
+    Answers& answers_;
+    std::chrono::milliseconds interval_{0};
+    sdk::Clock::time_point next_;  ///< when the next heartbeat is due
+};
+
+}  // namespace nsq::v2

@@ -1,0 +1,83 @@
+// IDENTIFY, AUTH and SUB.
+
+#include "nsq/sdk/names.h"
+#include "protocol/v2/utf8_text.h"
+#include "protocol/v2/v2_session.h"
+
+namespace nsq::v2 {
+
+namespace {
+
+ProtocolError badBodySize(std::string_view command, std::int64_t size, std::int64_t max) {
+    const std::string text{command};
+    if (size <= 0) return {code::kBadBody, text + " invalid body size " + std::to_string(size)};
+    return {code::kBadBody, text + " body too big " + std::to_string(size) + " > " + std::to_string(max)};
+}
+
+ProtocolError subFailed(const sdk::Error& error) {
+    if (error.code == sdk::ErrorCode::kDeleted)
+        return {code::kSubFailed, "SUB failed to deleted topic/channel"};
+    return {code::kSubFailed, "SUB failed " + error.text};
+}
+
+}  // namespace
+
+V2Session::Progress V2Session::identify(const Command& command) {
+    // As in nsqd a client may do so again before it subscribes.
+    if (state_ != sdk::ClientState::kInit) return refuse(badState("IDENTIFY"));
+    const Sized sized = readSized(command.rest, limits_.maxBodySize);
+    if (sized.state == Sized::State::kIncomplete) return incomplete(command.lineBytes + sized.bytes);
+    if (sized.state == Sized::State::kBad) {
+        return refuse(badBodySize("IDENTIFY", sized.size, limits_.maxBodySize));
+    }
+    const sdk::Result<IdentifyRequest> request = decodeIdentify(sdk::asText(sized.body));
+    if (!request) {
+        return refuse({code::kBadBody, "IDENTIFY failed to decode JSON body"}, request.error().text);
+    }
+    host_.logger().info("[{}] IDENTIFY: {}", connection_.remoteAddress(), describeForLog(request.value()));
+    if (const std::optional<ProtocolError> error = negotiate(request.value(), limits_, settings_)) {
+        return refuse(*error);
+    }
+    heartbeat_.start(settings_.heartbeatInterval);
+    answer(request.value().featureNegotiation ? negotiationAnswer(settings_, limits_, host_.info().version)
+                                              : "OK");
+    return done(command.lineBytes + sized.bytes);
+}
+
+V2Session::Progress V2Session::auth(const Command& command) {
+    if (state_ != sdk::ClientState::kInit) return refuse(badState("AUTH"));
+    if (command.line.parameters() > 0) return refuse({code::kInvalid, "AUTH invalid number of parameters"});
+    const Sized sized = readSized(command.rest, limits_.maxBodySize);
+    if (sized.state == Sized::State::kIncomplete) return incomplete(command.lineBytes + sized.bytes);
+    if (sized.state == Sized::State::kBad)
+        return refuse(badBodySize("AUTH", sized.size, limits_.maxBodySize));
+    return refuse({code::kAuthDisabled, "AUTH disabled"});
+}
+
+V2Session::Progress V2Session::sub(const Command& command) {
+    if (state_ != sdk::ClientState::kInit) return refuse(badState("SUB"));
+    if (!heartbeat_.enabled()) return refuse({code::kInvalid, "cannot SUB with heartbeats disabled"});
+    if (command.line.parameters() < 2)
+        return refuse({code::kInvalid, "SUB insufficient number of parameters"});
+    const std::string_view topic = command.line.parameter(0);
+    const std::string_view channel = command.line.parameter(1);
+    if (!sdk::isValidTopicName(topic)) {
+        return refuse({code::kBadTopic, "SUB topic name " + quoted(topic) + " is not valid"});
+    }
+    if (!sdk::isValidChannelName(channel)) {
+        return refuse({code::kBadChannel, "SUB channel name " + quoted(channel) + " is not valid"});
+    }
+    const sdk::SubscribeOptions options{settings_.msgTimeout, settings_.sampleRate};
+    sdk::Result<std::unique_ptr<sdk::Subscription>> joined =
+        host_.broker().subscribe(topic, channel, options, connection_.loop(), *this);
+    if (!joined) return refuse(subFailed(joined.error()));
+    subscription_ = std::move(joined).value();
+    delivery_.start(*subscription_);
+    state_ = sdk::ClientState::kSubscribed;
+    topic_ = topic;
+    channel_ = channel;
+    answer("OK");
+    return done(command.lineBytes);
+}
+
+}  // namespace nsq::v2

@@ -1,0 +1,150 @@
+"""Runs the tests of one client library: run.py (go|python|node) --build-dir=DIR, with the server in NSQD.
+
+The library and its dependencies come from their package registries, pinned, into the build directory, once. What is
+not there (the language, the network) is a skip (exit code 77); with CI=true in the environment it is a failure."""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "support"))
+from nsqtest import Server  # noqa: E402
+
+SKIP = 77
+INSTALL_DEADLINE_S = 600
+RUN_DEADLINE_S = 600
+
+
+class Missing(Exception):
+    """Something the tests need is not there."""
+
+
+def find(program):
+    path = shutil.which(program)
+    if not path:
+        raise Missing(f"{program} is not installed")
+    return path
+
+
+def fetch(what, command, **kwargs):
+    """Runs a package client. Any failure of it counts as the network missing."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=INSTALL_DEADLINE_S, check=False, **kwargs)
+    if done.returncode != 0:
+        raise Missing(f"{what} cannot be installed:\n{done.stdout[-3000:]}")
+
+
+def fingerprint(*files):
+    digest = hashlib.sha256()
+    for file in files:
+        with open(file, "rb") as content:
+            digest.update(content.read())
+    return digest.hexdigest()
+
+
+def prepared(directory, mark):
+    """Whether an earlier run has prepared the directory for just these files."""
+    try:
+        with open(os.path.join(directory, "prepared"), encoding="ascii") as file:
+            return file.read() == mark
+    except FileNotFoundError:
+        return False
+
+
+def set_prepared(directory, mark):
+    with open(os.path.join(directory, "prepared"), "w", encoding="ascii") as file:
+        file.write(mark)
+
+
+def fresh(directory):
+    shutil.rmtree(directory, ignore_errors=True)
+    os.makedirs(directory)
+
+
+def prepare_go(build):
+    """go-nsq: compiles the test program. Returns the command."""
+    source = os.path.join(HERE, "go")
+    program = os.path.join(build, "interop.test")
+    files = [os.path.join(source, name) for name in ("go.mod", "go.sum", "interop_test.go")]
+    mark = fingerprint(*files)
+    if not prepared(build, mark):
+        go = find("go")
+        fresh(build)
+        fetch("go-nsq", [go, "mod", "download"], cwd=source)
+        subprocess.run([go, "test", "-c", "-o", program], cwd=source, check=True, timeout=INSTALL_DEADLINE_S)
+        set_prepared(build, mark)
+    return [program, "-test.v", "-test.timeout=300s"]
+
+
+def prepare_python(build):
+    """pynsq: makes a virtual environment. Returns the command."""
+    source = os.path.join(HERE, "python")
+    needs = [os.path.join(source, name) for name in ("requirements-build.txt", "requirements.txt")]
+    python = os.path.join(build, "bin", "python")
+    mark = fingerprint(*needs)
+    if not prepared(build, mark):
+        fresh(build)
+        fetch("a virtual environment", [sys.executable, "-m", "venv", build])
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        fetch("setuptools", [*pip, "-r", needs[0]])
+        fetch("pynsq", [*pip, "--no-build-isolation", "-r", needs[1]])
+        set_prepared(build, mark)
+    return [python, "-B", os.path.join(source, "interop.py")]
+
+
+def prepare_node(build):
+    """nsqjs: installs it without its optional parts and without scripts of packages. Returns the command."""
+    source = os.path.join(HERE, "node")
+    node, npm = find("node"), find("npm")
+    files = [os.path.join(source, name) for name in ("package.json", "package-lock.json")]
+    mark = fingerprint(*files)
+    if not prepared(build, mark):
+        fresh(build)
+        for file in files:
+            shutil.copy(file, build)
+        fetch("nsqjs", [npm, "ci", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund"], cwd=build)
+        set_prepared(build, mark)
+    # Beside node_modules, where node looks for what the program requires.
+    shutil.copy(os.path.join(source, "interop.js"), build)
+    return [node, os.path.join(build, "interop.js")]
+
+
+PREPARE = {"go": prepare_go, "python": prepare_python, "node": prepare_node}
+
+
+def run(command):
+    """Runs the client's tests against a server of their own. Returns their exit code."""
+    server = Server()
+    environment = {**os.environ, "NSQD_TCP": f"127.0.0.1:{server.tcp_port}",
+                   "NSQD_HTTP": f"127.0.0.1:{server.http_port}"}
+    code = subprocess.run(command, env=environment, timeout=RUN_DEADLINE_S, check=False).returncode
+    if code != 0:
+        print("the end of the server's log:", "".join(server.log_lines[-50:]), sep="\n", flush=True)
+    server.stop()
+    return code
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("client", choices=PREPARE)
+    parser.add_argument("--build-dir", required=True)
+    arguments = parser.parse_args()
+    build = os.path.join(os.path.abspath(arguments.build_dir), arguments.client)
+    os.makedirs(build, exist_ok=True)
+    try:
+        command = PREPARE[arguments.client](build)
+    except Missing as reason:
+        if os.environ.get("CI") == "true":
+            print(f"FAILED: in CI nothing may be skipped: {reason}")
+            return 1
+        print(f"SKIPPED: {reason}")
+        return SKIP
+    return run(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

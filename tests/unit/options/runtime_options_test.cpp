@@ -1,0 +1,74 @@
+#include "options/runtime_options.h"
+
+#include <catch2/catch.hpp>
+
+#include "options/option_table.h"
+
+using namespace nsq::options;
+
+namespace {
+
+Options sample() {
+    Options options;
+    options.nodeId = 5;
+    options.plugins = {"a", "b"};
+    return options;
+}
+
+struct Fixture {
+    std::vector<LogLevel> levels;
+    RuntimeOptions options{sample(), [this](const Options& changed) { levels.push_back(changed.logLevel); }};
+
+    std::string setError(std::string_view key, std::string_view value) {
+        const auto done = options.set(key, value);
+        return done ? "" : done.error().text;
+    }
+};
+
+}  // namespace
+
+TEST_CASE_METHOD(Fixture, "options are found by their name in the configuration file") {
+    CHECK(options.get("id").value() == 5);
+    CHECK(options.get("log_level").value() == 2);
+    CHECK(options.get("msg_timeout").value() == std::int64_t{60'000'000'000});
+    CHECK(options.get("tcp_address").value() == "0.0.0.0:4150");
+    CHECK(options.get("http_api").value() == true);
+    const auto plugins = options.get("plugins").value();
+    REQUIRE(plugins.isArray());
+    CHECK(plugins.size() == 2);
+    CHECK(plugins[1] == "b");
+}
+
+TEST_CASE_METHOD(Fixture, "every option of the file has a value") {
+    for (const OptionSpec& spec : optionTable()) {
+        CAPTURE(spec.flag);
+        if (!spec.key.empty()) CHECK(options.get(spec.key));
+    }
+}
+
+TEST_CASE_METHOD(Fixture, "what is no option has none") {
+    for (const auto* key : {"", "node-id", "node_id", "config", "version", "help", "plugin"}) {
+        CAPTURE(key);
+        REQUIRE_FALSE(options.get(key));
+        CHECK(options.get(key).error().text == "INVALID_OPTION");
+        CHECK(setError(key, "x") == "INVALID_OPTION");
+    }
+}
+
+TEST_CASE_METHOD(Fixture, "the log level can change") {
+    CHECK(setError("log_level", "debug").empty());
+    CHECK(options.get("log_level").value() == 1);
+    CHECK(setError("log_level", "ERROR").empty());
+    CHECK(levels == std::vector{LogLevel::kDebug, LogLevel::kError});
+}
+
+TEST_CASE_METHOD(Fixture, "a value that is none changes nothing") {
+    for (const auto* value : {"", "1", "loud"}) CHECK(setError("log_level", value) == "INVALID_VALUE");
+    CHECK(options.get("log_level").value() == 2);
+    CHECK(levels.empty());
+}
+
+TEST_CASE_METHOD(Fixture, "other options cannot change") {
+    CHECK(setError("max_rdy_count", "5") == "INVALID_OPTION");
+    CHECK(options.get("max_rdy_count").value() == 2500);
+}
