@@ -6,10 +6,11 @@
 
 namespace nsq::broker {
 
-Channel::Channel(std::string name, const ChannelContext& context,
+Channel::Channel(std::string topic, std::string name, const ChannelContext& context,
                  std::shared_ptr<const std::atomic<std::uint64_t>> distributed, storage::LogCursor begin,
                  storage::MemoryAccount account)
-    : name_(std::move(name)),
+    : topic_(std::move(topic)),
+      name_(std::move(name)),
       context_(context),
       distributed_(std::move(distributed)),
       account_(std::move(account)),
@@ -119,11 +120,12 @@ bool Channel::closed() const {
 
 sdk::Result<void> Channel::add(Consumer& consumer) {
     const std::lock_guard lock{mutex_};
-    if (closed_) return sdk::Error{sdk::ErrorCode::kDeleted, "channel " + name_ + " is being deleted"};
+    if (closed_)
+        return sdk::Error{sdk::ErrorCode::kDeleted, "channel " + topic_ + ":" + name_ + " is being deleted"};
     if (context_.maxConsumers > 0 && consumers_.size() >= static_cast<std::size_t>(context_.maxConsumers)) {
-        return sdk::Error{
-            sdk::ErrorCode::kTooManyConsumers,
-            "consumers for channel " + name_ + " exceeds limit of " + std::to_string(context_.maxConsumers)};
+        return sdk::Error{sdk::ErrorCode::kTooManyConsumers, "consumers for " + topic_ + ":" + name_ +
+                                                                 " exceeds limit of " +
+                                                                 std::to_string(context_.maxConsumers)};
     }
     consumers_.push_back(&consumer);
     return {};
@@ -181,7 +183,8 @@ Channel::Saved Channel::save() const {
     // Files know no gaps: what lies before the last one is saved message by message.
     for (const Gap& gap : gaps_) {
         while (saved.cursor.index < gap.fromIndex) {
-            const storage::LogRun run = storage::readRun(saved.cursor, gap.fromIndex - saved.cursor.index, SIZE_MAX);
+            const storage::LogRun run =
+                storage::readRun(saved.cursor, gap.fromIndex - saved.cursor.index, SIZE_MAX);
             const std::byte* frame = run.first.frame;
             for (std::uint32_t i = 0; i < run.count; ++i, frame += storage::frameSize(frame)) {
                 saved.pending.push_back({{}, {run.firstSeq + i, {run.first.owner, frame}, 0}});

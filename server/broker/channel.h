@@ -32,7 +32,7 @@ struct ChannelContext {
 class Channel : public std::enable_shared_from_this<Channel> {
 public:
     /// `distributed` is the topic's count of messages its channels may take; it outlives the channel's use.
-    Channel(std::string name, const ChannelContext& context,
+    Channel(std::string topic, std::string name, const ChannelContext& context,
             std::shared_ptr<const std::atomic<std::uint64_t>> distributed, storage::LogCursor begin,
             storage::MemoryAccount account);
 
@@ -129,6 +129,7 @@ private:
     void scheduleAt(Clock::time_point when);
     Clock::time_point nextDeadline() const;
 
+    const std::string topic_;  ///< its topic's name, for messages
     const std::string name_;
     const ChannelContext& context_;
     const std::shared_ptr<const std::atomic<std::uint64_t>> distributed_;

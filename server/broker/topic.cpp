@@ -96,7 +96,7 @@ sdk::Result<std::shared_ptr<Channel>> Topic::makeChannel(std::string_view name, 
     created = false;
     if (closed_) return deleted(name_);
     if (const auto found = channels_.find(name); found != channels_.end()) return found->second;
-    auto channel = std::make_shared<Channel>(std::string(name), context_.channel, distributedIndex_,
+    auto channel = std::make_shared<Channel>(name_, std::string(name), context_.channel, distributedIndex_,
                                              distributed_, log_.account());
     channels_.emplace(name, channel);
     created = true;

@@ -1,4 +1,5 @@
-// Feeds a V2 session with any bytes, cut at any places. The first byte of the input says how long the pieces are.
+// Feeds a V2 session with any bytes, cut at any places. The first byte of the input says how long the pieces
+// are.
 
 #include <algorithm>
 #include <memory>

@@ -68,7 +68,7 @@ class Deadlines(ServerCase):
     def test_a_lost_consumer_s_messages_time_out(self):
         topic = self.name()
         gone, other = self.consumer(topic, "c", ready=2), self.consumer(topic, "c")
-        gone.command(mpub(topic, [b"x", b"y"]))
+        self.client().command(mpub(topic, [b"x", b"y"]))
         messages = gone.read_messages(2)
         gone.reset()
         other.ready(2)
@@ -103,7 +103,7 @@ class Deadlines(ServerCase):
     def test_requeue_delays(self):
         topic = self.name()
         consumer = self.consumer(topic, "c", ready=10)
-        consumer.command(mpub(topic, [b"0", b"100", b"300", b"500"]))
+        self.client().command(mpub(topic, [b"0", b"100", b"300", b"500"]))
         messages = consumer.read_messages(4)
         started = time.monotonic()
         for message in messages:
@@ -130,12 +130,13 @@ class Deadlines(ServerCase):
     def test_deferred_messages(self):
         topic = self.name()
         consumer = self.consumer(topic, "c", ready=100)
+        producer = self.client()
         delays = [int(number * 37 % 600) for number in range(1, 60)]
         due = {}
         for delay in delays:
             body = b"%d" % len(due)
             due[body] = time.monotonic() + delay / 1000
-            consumer.command(dpub(topic, delay, body))
+            producer.command(dpub(topic, delay, body))
         lateness = []
         for _ in delays:
             message = consumer.read_message()
@@ -147,7 +148,7 @@ class Deadlines(ServerCase):
         topic = self.name()
         consumer = self.consumer(topic, "c", ready=1)
         for delay in (900, 300, 600):
-            consumer.command(dpub(topic, delay, b"%d" % delay))
+            self.client().command(dpub(topic, delay, b"%d" % delay))
         for body in (b"300", b"600", b"900"):
             message = consumer.read_message()
             self.assertEqual((message.body, message.attempts), (body, 1))
@@ -157,7 +158,7 @@ class Deadlines(ServerCase):
         topic = self.name()
         consumers = [self.consumer(topic, channel, ready=10) for channel in ("a", "b")]
         started = time.monotonic()
-        consumers[0].command(dpub(topic, 300, b"x"))
+        self.client().command(dpub(topic, 300, b"x"))
         for channel in ("a", "b"):
             self.server.wait_channel(topic, channel, message_count=1)
         for consumer in consumers:
@@ -168,7 +169,7 @@ class Deadlines(ServerCase):
         topic = self.name()
         consumer = self.consumer(topic, "c", ready=10)
         self.web.do("channel/pause", topic, "c")
-        consumer.command(dpub(topic, 50, b"x"))
+        self.client().command(dpub(topic, 50, b"x"))
         self.server.wait_channel(topic, "c", deferred_count=0, depth=1)
         self.web.do("channel/unpause", topic, "c")
         self.assertEqual(consumer.read_message().body, b"x")

@@ -204,13 +204,18 @@ broadcast_tcp_port = 1234
         for number in (signal.SIGTERM, signal.SIGINT):
             with self.subTest(signal=number):
                 server = self.start()
-                # The stock nsqd does not end before a client without magic leaves.
-                silent = server.client(magic=b"  V2" if is_stock() else None)
+                silent = server.client(magic=None)
+                if is_stock():
+                    # It does not end before a client it has not heard from leaves.
+                    silent.send(b"  V2")
+                    silent.command(pub("other", b"x"))
                 consumer = server.client().subscribe("t", "c", 1)
                 kept = server.web().connection()
                 kept.request("GET", "/ping")
                 self.assertEqual(kept.getresponse().read(), b"OK")
-                half = server.client(magic=b"  V2PUB t\n")
+                half = server.client()
+                half.command(pub("other", b"x"))
+                half.send(b"PUB other\n")
                 server.process.send_signal(number)
                 self.assertEqual(server.wait(), 0, server.log[-3000:])
                 consumer.expect_closed()

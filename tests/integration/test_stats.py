@@ -141,8 +141,9 @@ class Counters(ServerCase):
 
     def test_a_consumer_s_counters(self):
         topic = self.name()
-        consumer = self.consumer(topic, "c", ready=4)
+        consumer = self.consumer(topic, "c")
         consumer.command(mpub(topic, [b"1", b"2", b"3", b"4"]))
+        consumer.ready(4)
         messages = consumer.read_messages(4)
         consumer.ready(0)
         consumer.fin(messages[0])

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <string_view>
 
 #include "nsq/sdk/connection.h"
 #include "protocol/v2/answers.h"
@@ -19,16 +21,23 @@ public:
 
     bool enabled() const { return interval_.count() > 0; }
 
-    /// The timer's time has come. False when nothing was read from the client for two intervals.
-    bool onTimer();
+    /// The timer's time has come. Returns why the client is given up, or nothing: for two intervals nothing
+    /// was read from it, or for one it took nothing of a full output.
+    std::string_view onTimer();
+
+    /// There is room in the output again.
+    void onOutputDrained();
 
 private:
+    bool beat();
     void setTimer();
 
     sdk::Connection& connection_;
     Answers& answers_;
     std::chrono::milliseconds interval_{0};
     sdk::Clock::time_point next_;  ///< when the next heartbeat is due
+    bool owed_ = false;            ///< one was due while the output was full
+    std::size_t unsent_ = 0;       ///< bytes in the output then
 };
 
 }  // namespace nsq::v2

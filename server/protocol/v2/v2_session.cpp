@@ -129,15 +129,6 @@ V2Session::Progress V2Session::executeAnswered(const Command& command) {
     return refuse({code::kInvalid, "invalid command " + std::string{name}});
 }
 
-V2Session::Sized V2Session::readSized(sdk::Bytes data, std::int64_t maxSize) {
-    if (data.size() < kSizeBytes) return {.state = Sized::State::kIncomplete, .bytes = kSizeBytes};
-    const std::int64_t size = sdk::loadBig<std::int32_t>(data.data());
-    if (size <= 0 || size > maxSize) return {.state = Sized::State::kBad, .size = size};
-    const std::size_t bytes = kSizeBytes + static_cast<std::size_t>(size);
-    if (data.size() < bytes) return {.state = Sized::State::kIncomplete, .bytes = bytes};
-    return {Sized::State::kComplete, bytes, size, data.subspan(kSizeBytes, static_cast<std::size_t>(size))};
-}
-
 void V2Session::answer(std::string_view text) {
     answers_.respond(text);
     waiting_ = waiting_ || connection_.outputRoom() == 0;
@@ -192,14 +183,17 @@ void V2Session::goOn() {
 }
 
 void V2Session::onOutputDrained() {
+    heartbeat_.onOutputDrained();
     delivery_.schedule();
     goOn();
 }
 
 void V2Session::onTimer() {
-    if (closed_ || heartbeat_.onTimer()) return;
-    host_.logger().error("[{}] - nothing was read for two heartbeat intervals of {} ms",
-                         connection_.remoteAddress(), settings_.heartbeatInterval.count());
+    if (closed_) return;
+    const std::string_view problem = heartbeat_.onTimer();
+    if (problem.empty()) return;
+    host_.logger().error("[{}] - {} of {} ms", connection_.remoteAddress(), problem,
+                         settings_.heartbeatInterval.count());
     close("no heartbeat");
 }
 

@@ -60,22 +60,12 @@ private:
         sdk::Bytes rest;
     };
 
-    /// A body with its int32 size before it.
-    struct Sized {
-        enum class State { kIncomplete, kComplete, kBad };
-        State state;
-        std::size_t bytes = 0;  ///< of both, as far as is known; not for kBad
-        std::int64_t size = 0;  ///< as announced; not for kIncomplete
-        sdk::Bytes body{};      ///< kComplete
-    };
-
     // v2_session.cpp
     std::size_t advance(sdk::Bytes data);
     Progress next(sdk::Bytes data);
     std::size_t gatherFin(sdk::Bytes data);
     Progress execute(const Command& command);
     Progress executeAnswered(const Command& command);
-    static Sized readSized(sdk::Bytes data, std::int64_t maxSize);
     void answer(std::string_view text);
     Progress refuse(const ProtocolError& error, std::string_view detail = {});
     void log(const ProtocolError& error, std::string_view detail);

@@ -2,6 +2,7 @@
 
 #include "nsq/sdk/names.h"
 #include "protocol/v2/scratch.h"
+#include "protocol/v2/sized_body.h"
 #include "protocol/v2/utf8_text.h"
 #include "protocol/v2/v2_session.h"
 
@@ -66,9 +67,9 @@ V2Session::Progress V2Session::dpub(const Command& command) {
 }
 
 V2Session::Progress V2Session::publishOne(const Command& command, Publish kind, milliseconds delay) {
-    const Sized sized = readSized(command.rest, limits_.maxMsgSize);
-    if (sized.state == Sized::State::kIncomplete) return incomplete(command.lineBytes + sized.bytes);
-    if (sized.state == Sized::State::kBad) {
+    const SizedBody sized = readSizedBody(command.rest, limits_.maxMsgSize);
+    if (sized.state == SizedBody::State::kIncomplete) return incomplete(command.lineBytes + sized.bytes);
+    if (sized.state == SizedBody::State::kBad) {
         return refuse(
             badSize(kKinds[static_cast<std::size_t>(kind)].command, sized.size, limits_.maxMsgSize));
     }

@@ -1,6 +1,7 @@
 // IDENTIFY, AUTH and SUB.
 
 #include "nsq/sdk/names.h"
+#include "protocol/v2/sized_body.h"
 #include "protocol/v2/utf8_text.h"
 #include "protocol/v2/v2_session.h"
 
@@ -25,9 +26,9 @@ ProtocolError subFailed(const sdk::Error& error) {
 V2Session::Progress V2Session::identify(const Command& command) {
     // As in nsqd a client may do so again before it subscribes.
     if (state_ != sdk::ClientState::kInit) return refuse(badState("IDENTIFY"));
-    const Sized sized = readSized(command.rest, limits_.maxBodySize);
-    if (sized.state == Sized::State::kIncomplete) return incomplete(command.lineBytes + sized.bytes);
-    if (sized.state == Sized::State::kBad) {
+    const SizedBody sized = readSizedBody(command.rest, limits_.maxBodySize);
+    if (sized.state == SizedBody::State::kIncomplete) return incomplete(command.lineBytes + sized.bytes);
+    if (sized.state == SizedBody::State::kBad) {
         return refuse(badBodySize("IDENTIFY", sized.size, limits_.maxBodySize));
     }
     const sdk::Result<IdentifyRequest> request = decodeIdentify(sdk::asText(sized.body));
@@ -47,9 +48,9 @@ V2Session::Progress V2Session::identify(const Command& command) {
 V2Session::Progress V2Session::auth(const Command& command) {
     if (state_ != sdk::ClientState::kInit) return refuse(badState("AUTH"));
     if (command.line.parameters() > 0) return refuse({code::kInvalid, "AUTH invalid number of parameters"});
-    const Sized sized = readSized(command.rest, limits_.maxBodySize);
-    if (sized.state == Sized::State::kIncomplete) return incomplete(command.lineBytes + sized.bytes);
-    if (sized.state == Sized::State::kBad)
+    const SizedBody sized = readSizedBody(command.rest, limits_.maxBodySize);
+    if (sized.state == SizedBody::State::kIncomplete) return incomplete(command.lineBytes + sized.bytes);
+    if (sized.state == SizedBody::State::kBad)
         return refuse(badBodySize("AUTH", sized.size, limits_.maxBodySize));
     return refuse({code::kAuthDisabled, "AUTH disabled"});
 }

@@ -237,7 +237,7 @@ TEST_CASE("max-channel-consumers is kept", "[broker][delivery]") {
     const auto third = server->subscribe("t", "c", {kLong, 0}, loop, listener);
     REQUIRE_FALSE(third);
     CHECK(third.error().code == ErrorCode::kTooManyConsumers);
-    CHECK(third.error().text == "consumers for channel c exceeds limit of 2");
+    CHECK(third.error().text == "consumers for t:c exceeds limit of 2");
     Consumer elsewhere{*server, loop, "t", "d"};
     second.leave();
     CHECK(server->subscribe("t", "c", {kLong, 0}, loop, listener));

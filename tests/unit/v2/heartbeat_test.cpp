@@ -101,6 +101,43 @@ TEST_CASE("A consumer that does not read gets no heartbeats and is closed at its
     CHECK(client.connection.closed());
 }
 
+TEST_CASE("A heartbeat that found no room comes when there is room again") {
+    sdk::testing::FakeHost host;
+    Client client{host};
+    identify(client, 1000);
+    client.send("SUB t c\nMPUB t\n" + mpubBody({std::string(5000, 'x')}));
+    client.connection.setRoom(5000);
+    client.connection.holdOutput(true);
+    client.send("RDY 1\n");
+    CHECK(after(client, 1000ms).empty());
+    client.connection.holdOutput(false);
+    client.idle();
+    CHECK(client.idle() == kHeartbeat);
+    CHECK(client.idle().empty());
+    client.passTime(500ms);
+    CHECK(client.send("NOP\n").empty());
+    CHECK(after(client, 500ms) == kHeartbeat);
+    CHECK(!client.connection.closed());
+}
+
+TEST_CASE("A consumer that sends but does not read is closed after one interval without progress") {
+    sdk::testing::FakeHost host;
+    Client client{host};
+    identify(client, 1000);
+    client.send("SUB t c\nMPUB t\n" + mpubBody(Lines(100, std::string(1000, 'x'))));
+    client.connection.setRoom(5000);
+    client.connection.holdOutput(true);
+    client.send("RDY 100\n");
+    for (int i = 0; i < 2; ++i) {
+        CHECK(!client.connection.closed());
+        client.passTime(999ms);
+        client.send("NOP\n");
+        after(client, 1ms);
+    }
+    CHECK(client.connection.closed());
+    CHECK(host.logged().find("no output was taken for a heartbeat interval of 1000 ms") != std::string::npos);
+}
+
 TEST_CASE("A heartbeat does not wait for publishes") {
     sdk::testing::FakeHost host;
     Client client{host};

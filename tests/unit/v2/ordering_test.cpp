@@ -95,6 +95,22 @@ TEST_CASE("The error of a failed publish takes the place of everything after it"
           std::string::npos);
 }
 
+TEST_CASE("A client may have only so many publishes without outcomes") {
+    constexpr std::size_t kMost = 65536;
+    sdk::testing::FakeHost host;
+    Client client{host};
+    host.fakeBroker.holdOutcomes(true);
+    std::string input;
+    for (std::size_t i = 0; i < kMost + 2; ++i) input += kPub;
+    CHECK(client.send(input + "MPUB t\n" + mpubBody({"b"})).empty());
+    CHECK(host.fakeBroker.published("t").size() == kMost);
+    host.fakeBroker.releaseOutcomes();
+    CHECK(client.idle().size() == kMost);
+    CHECK(host.fakeBroker.published("t").size() == kMost + 3);
+    host.fakeBroker.releaseOutcomes();
+    CHECK(client.idle() == Lines{"OK", "OK", "OK"});
+}
+
 TEST_CASE("A client that ends its side still gets its answers") {
     sdk::testing::FakeHost host;
     Client client{host};
