@@ -302,19 +302,20 @@ Result<void> Broker::start() {
     auto lease = storage::SequenceLease::open(config_.dataPath / "sequence.lease");
     if (!lease) return lease.error();
     lease_ = std::move(lease).value();
-    context_.reset(new TopicContext{{scan_, config_.maxMsgTimeout, config_.maxChannelConsumers},
-                                    *lease_,
-                                    config_.nodeId,
-                                    config_.maxTopicBytes,
-                                    static_cast<std::uint64_t>(config_.memQueueSize)});
+    context_.reset(
+        new TopicContext{{scan_, config_.maxMsgTimeout, config_.maxChannelConsumers, config_.nodeId},
+                         *lease_,
+                         config_.maxTopicBytes,
+                         static_cast<std::uint64_t>(config_.memQueueSize)});
     const std::filesystem::path metadataFile = config_.dataPath / "nsqd.dat";
     const auto saved = storage::readMetadata(metadataFile);
     if (!saved) return saved.error();
-    metadataWriter_ = std::make_unique<MetadataWriter>(
-        metadataFile, [this] { return metadata(); }, logger_);
+    // Not until all are restored is the file written: a start that fails half-way leaves it as it is.
     for (const storage::TopicMetadata& topic : saved.value()) {
         if (auto restored = restoreTopic(topic); !restored) return restored;
     }
+    metadataWriter_ = std::make_unique<MetadataWriter>(
+        metadataFile, [this] { return metadata(); }, logger_);
     return metadataWriter_->flush();
 }
 
@@ -333,6 +334,15 @@ Result<void> Broker::restoreTopic(const storage::TopicMetadata& saved) {
     return {};
 }
 
+/// Out of memory, for one, must not keep the other topics from being saved.
+Result<void> Broker::saveTopic(const Topic& topic) const {
+    try {
+        return topic.save(storage::topicDirectory(config_.dataPath, topic.name()), config_.maxBytesPerFile);
+    } catch (const std::exception& error) {
+        return Error{ErrorCode::kStorage, error.what()};
+    }
+}
+
 Result<void> Broker::stop() {
     refusePublishes();
     scan_.stop();
@@ -341,8 +351,7 @@ Result<void> Broker::stop() {
     for (const TopicPtr& topic : topics()) {
         end = std::max(end, topic->nextSeq());
         if (sdk::isEphemeral(topic->name())) continue;
-        const auto saved =
-            topic->save(storage::topicDirectory(config_.dataPath, topic->name()), config_.maxBytesPerFile);
+        const auto saved = saveTopic(*topic);
         if (!saved) {
             logger_.error("TOPIC({}): not saved: {}", topic->name(), saved.error().text);
             result = saved;

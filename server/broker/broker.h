@@ -87,6 +87,7 @@ private:
     sdk::Result<void> removeTopic(const TopicPtr& topic);
     sdk::Result<void> removeFiles(const Topic& topic, const Channel* channel);
     sdk::Result<void> restoreTopic(const storage::TopicMetadata& saved);
+    sdk::Result<void> saveTopic(const Topic& topic) const;
     std::vector<storage::TopicMetadata> metadata() const;
     void metadataChanged();
     sdk::Result<void> persist(const std::string& topicName);

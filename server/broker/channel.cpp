@@ -54,6 +54,13 @@ void Channel::jumpGaps() {
 void Channel::dropBeyond(std::uint64_t most) {
     const std::lock_guard lock{mutex_};
     if (available() <= most) return;
+    if (most == 0) {
+        // No queue at all: what consumers are ready for is handed over to them all the same.
+        for (const Consumer* consumer : consumers_) {
+            most += static_cast<std::uint64_t>(std::max<std::int64_t>(consumer->room(), 0));
+        }
+        if (available() <= most) return;
+    }
     std::uint64_t excess = available() - most;
     droppedCount_ += excess;
     for (; excess > 0 && !ready_.empty(); --excess) ready_.pop_front();
@@ -139,7 +146,10 @@ std::size_t Channel::remove(Consumer& consumer) {
     if (closed_) return consumers_.size();
     // What it has in flight stays so until its time is out, without an owner.
     for (auto& [seq, single] : singles_) {
-        if (single.owner == &consumer) single.owner = nullptr;
+        if (consumer.singles == 0) break;  // no more of them: those without an owner may be many
+        if (single.owner != &consumer) continue;
+        single.owner = nullptr;
+        --consumer.singles;
     }
     for (const InFlightRun& run : consumer.runs) {
         for (std::uint64_t seq = run.firstSeq; seq < run.firstSeq + run.count; ++seq) {

@@ -25,6 +25,7 @@ struct ChannelContext {
     QueueScan& scan;
     std::chrono::milliseconds maxMsgTimeout;
     int maxConsumers;  ///< 0: no limit
+    int nodeId;        ///< the upper bits of the message ids made here
 };
 
 /// A cursor in its topic's log, and the messages taken and not finished. Consumers share what it has.
@@ -120,6 +121,7 @@ private:
     void wait(Consumer& consumer);
     void wakeOne();
     sdk::Result<SingleInFlight> takeBack(Consumer& consumer, sdk::MessageId id);
+    bool isForeign(Consumer& consumer, sdk::MessageId id) const;
     sdk::Error notInFlight(const Consumer& consumer, std::uint64_t seq) const;
     void addSingle(SingleInFlight single);
     void dropSingle(const SingleInFlight& single);

@@ -140,6 +140,10 @@ std::vector<sdk::Subscription::Failure> Channel::finish(Consumer& consumer,
     const std::lock_guard lock{mutex_};
     for (std::size_t i = 0; i < ids.size(); ++i) {
         const std::uint64_t seq = seqOf(ids[i]);
+        if (isForeign(consumer, ids[i])) {
+            failures.push_back({i, {sdk::ErrorCode::kNotInFlight, "ID not in flight"}});
+            continue;
+        }
         if (InFlightRun* run = consumer.runs.find(seq)) {
             consumer.runs.release(*run, seq);
         } else if (const auto single = singles_.find(seq);
@@ -154,6 +158,22 @@ std::vector<sdk::Subscription::Failure> Channel::finish(Consumer& consumer,
     return failures;
 }
 
+/// Sequence numbers find messages, but the node's part of the id must be right as well. It is another one's
+/// in messages from before node-id was changed: only then the message itself is asked.
+bool Channel::isForeign(Consumer& consumer, sdk::MessageId id) const {
+    if (id.value >> storage::TopicLog::kSeqBits == static_cast<std::uint64_t>(context_.nodeId)) return false;
+    const std::uint64_t seq = seqOf(id);
+    const std::byte* frame = nullptr;
+    if (const InFlightRun* run = consumer.runs.find(seq)) {
+        frame = run->message(seq).at.frame;
+    } else if (const auto single = singles_.find(seq); single != singles_.end()) {
+        frame = single->second.message.at.frame;
+    }
+    if (frame == nullptr) return true;
+    const sdk::Bytes text{frame + sdk::frame::kIdOffset, sdk::MessageId::kTextLength};
+    return sdk::MessageId::parse(sdk::asText(text)) != id;
+}
+
 sdk::Error Channel::notInFlight(const Consumer& consumer, std::uint64_t seq) const {
     const bool elsewhere = singles_.contains(seq) || std::ranges::any_of(consumers_, [&](Consumer* other) {
                                return other != &consumer && other->runs.find(seq) != nullptr;
@@ -165,6 +185,7 @@ sdk::Error Channel::notInFlight(const Consumer& consumer, std::uint64_t seq) con
 /// Ends the flight of a message of `consumer`.
 sdk::Result<SingleInFlight> Channel::takeBack(Consumer& consumer, sdk::MessageId id) {
     const std::uint64_t seq = seqOf(id);
+    if (isForeign(consumer, id)) return sdk::Error{sdk::ErrorCode::kNotInFlight, "ID not in flight"};
     if (InFlightRun* run = consumer.runs.find(seq)) {
         SingleInFlight single{run->message(seq), run->deliveredAt, run->deadline, &consumer};
         consumer.runs.release(*run, seq);

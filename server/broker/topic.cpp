@@ -24,7 +24,7 @@ Topic::Topic(std::string name, const TopicContext& context, std::uint64_t firstS
     : name_(std::move(name)),
       context_(context),
       ephemeral_(sdk::isEphemeral(name_)),
-      log_(firstSeq, context.nodeId, std::make_shared<std::atomic<std::int64_t>>(0)),
+      log_(firstSeq, context.channel.nodeId, std::make_shared<std::atomic<std::int64_t>>(0)),
       distributed_(log_.end()),
       distributedIndex_(std::make_shared<std::atomic<std::uint64_t>>(0)) {}
 
@@ -33,7 +33,9 @@ sdk::Result<void> Topic::append(const sdk::Publication& publication) {
     for (const sdk::Bytes body : publication.bodies) bytes += body.size();
     const std::lock_guard lock{mutex_};
     if (closed_) return deleted(name_);
-    if (log_.memoryBytes() + static_cast<std::int64_t>(bytes) > context_.maxBytes) {
+    // The block that is being filled does not count, or a topic without messages could be full of it.
+    const std::int64_t used = log_.memoryBytes() - log_.tailBytes();
+    if (used + static_cast<std::int64_t>(bytes) > context_.maxBytes) {
         return sdk::Error{sdk::ErrorCode::kTopicFull, "topic " + name_ + " is full: it may hold " +
                                                           std::to_string(context_.maxBytes) + " bytes"};
     }

@@ -19,7 +19,6 @@ namespace nsq::broker {
 struct TopicContext {
     ChannelContext channel;
     storage::SequenceLease& lease;
-    int nodeId;
     std::int64_t maxBytes;       ///< memory one topic's messages may take
     std::uint64_t memQueueSize;  ///< messages that an ephemeral topic or channel keeps
 };

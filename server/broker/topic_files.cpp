@@ -86,15 +86,27 @@ sdk::Result<void> writePending(const fs::path& path, const PendingFrames& frames
     return writer.value().close();
 }
 
-/// Segment files in `directory`, the oldest first: their names sort so.
-std::vector<fs::path> segmentsIn(const fs::path& directory) {
+/// The files in `directory`, sorted; none when it does not exist.
+sdk::Result<std::vector<fs::path>> filesIn(const fs::path& directory) {
     std::vector<fs::path> paths;
-    for (const fs::directory_entry& entry : fs::directory_iterator{directory}) {
-        if (entry.path().extension() == ".log" && entry.path() != storage::pendingFile(directory)) {
-            paths.push_back(entry.path());
-        }
+    std::error_code failure;
+    fs::directory_iterator entry{directory, failure};
+    for (; !failure && entry != fs::directory_iterator{}; entry.increment(failure)) {
+        paths.push_back(entry->path());
+    }
+    if (failure && failure != std::errc::no_such_file_or_directory) {
+        return storage::storageError(directory, "cannot be read", failure.value());
     }
     std::ranges::sort(paths);
+    return paths;
+}
+
+/// Segment files among `files`, the oldest first: their names sort so.
+std::vector<fs::path> segmentsOf(const std::vector<fs::path>& files) {
+    std::vector<fs::path> paths;
+    std::ranges::copy_if(files, std::back_inserter(paths), [](const fs::path& path) {
+        return path.extension() == ".log" && path != storage::pendingFile(path.parent_path());
+    });
     return paths;
 }
 
@@ -104,9 +116,11 @@ constexpr const char* kAsideSuffix = ".bad";
 /// Removes the files of an earlier save which are not among `written`.
 void removeOthers(const fs::path& directory, const std::vector<fs::path>& written) {
     std::error_code ignored;
-    for (const fs::directory_entry& entry : fs::directory_iterator{directory, ignored}) {
-        if (entry.path().extension() == kAsideSuffix) continue;
-        if (std::ranges::find(written, entry.path()) == written.end()) fs::remove(entry.path(), ignored);
+    const auto files = filesIn(directory);
+    if (!files) return;
+    for (const fs::path& path : files.value()) {
+        if (path.extension() == kAsideSuffix) continue;
+        if (std::ranges::find(written, path) == written.end()) fs::remove(path, ignored);
     }
 }
 
@@ -114,25 +128,33 @@ void removeOthers(const fs::path& directory, const std::vector<fs::path>& writte
 
 sdk::Result<void> Topic::save(const fs::path& directory, std::int64_t maxBytesPerFile) const {
     const std::lock_guard lock{mutex_};
-    std::error_code failure;
-    fs::create_directories(directory, failure);
-    if (failure) return storage::storageError(directory, "cannot be created", failure.value());
-
     const std::uint64_t end = log_.end().index;
     PendingFrames frames;
-    std::map<fs::path, storage::ReaderState> states;
+    std::vector<std::pair<fs::path, storage::ReaderState>> states;
     storage::LogCursor first = distributed_;
     std::vector<Channel::Saved> kept;  // keeps the frames in memory
-    states[storage::topicStateFile(directory)] =
-        stateOf(log_.nextSeq(), seqAt(distributed_, end, log_.nextSeq()), undistributed_, frames);
     for (const auto& [name, channel] : channels_) {
         if (sdk::isEphemeral(name)) continue;
         Channel::Saved& saved = kept.emplace_back(channel->save());
         if (saved.cursor.index < first.index) first = saved.cursor;
-        states[storage::channelStateFile(directory, name)] =
-            stateOf(log_.nextSeq(), seqAt(saved.cursor, end, log_.nextSeq()), saved.pending, frames);
+        states.emplace_back(
+            storage::channelStateFile(directory, name),
+            stateOf(log_.nextSeq(), seqAt(saved.cursor, end, log_.nextSeq()), saved.pending, frames));
     }
+    // The topic's last: while it is old, a channel without a state is not taken for a new one.
+    states.emplace_back(
+        storage::topicStateFile(directory),
+        stateOf(log_.nextSeq(), seqAt(distributed_, end, log_.nextSeq()), undistributed_, frames));
 
+    std::error_code failure;
+    if (first.index == end && frames.empty()) {
+        // Nothing to keep: thousands of idle topics cost no writes.
+        removeOthers(directory, {});
+        fs::remove(directory, failure);  // stays with what was kept aside
+        return {};
+    }
+    fs::create_directories(directory, failure);
+    if (failure) return storage::storageError(directory, "cannot be created", failure.value());
     auto segments = writeSegments(directory, first, end, maxBytesPerFile);
     if (!segments) return segments.error();
     std::vector<fs::path> written = std::move(segments).value();
@@ -150,24 +172,32 @@ sdk::Result<void> Topic::save(const fs::path& directory, std::int64_t maxBytesPe
 
 namespace {
 
-/// Messages of pending.log by sequence number.
-using PendingMessages = std::map<std::uint64_t, storage::Location>;
+/// A message of pending.log.
+struct PendingOnDisk {
+    storage::Location at;
+    bool elsewhere = false;  ///< who does not have it may still get it from the log or the topic
+    bool claimed = false;    ///< a channel had taken it
+};
 
-std::vector<DeferredMessage> pendingOf(const storage::ReaderState& state, const PendingMessages& messages) {
+using PendingMessages = std::map<std::uint64_t, PendingOnDisk>;
+
+/// What the reader with this state had taken and not finished. A state that is older than pending.log, after
+/// a save that failed, or that is damaged (nextSeq 0) does not know: it gets all that came since and
+/// does not come to it otherwise, as if delivered once. Rather some twice than one lost.
+std::vector<DeferredMessage> pendingOf(const storage::ReaderState& state, PendingMessages& messages) {
     std::vector<DeferredMessage> pending;
     for (const storage::PendingState& saved : state.pending) {
         const auto found = messages.find(saved.seq);
         if (found == messages.end()) continue;
+        found->second.claimed = true;
         const Clock::time_point due = saved.dueNs == 0 ? Clock::time_point{} : fromUnixNs(saved.dueNs);
-        pending.push_back({due, {saved.seq, found->second, saved.attempts}});
+        pending.push_back({due, {saved.seq, found->second.at, saved.attempts}});
     }
-    return pending;
-}
-
-/// All of them, as if each had been delivered once.
-std::vector<DeferredMessage> allOf(const PendingMessages& messages) {
-    std::vector<DeferredMessage> pending;
-    for (const auto& [seq, at] : messages) pending.push_back({{}, {seq, at, 1}});
+    for (auto later = messages.lower_bound(state.nextSeq); later != messages.end(); ++later) {
+        if (later->second.elsewhere) continue;
+        later->second.claimed = true;
+        pending.push_back({{}, {later->first, later->second.at, 1}});
+    }
     return pending;
 }
 
@@ -192,69 +222,85 @@ void seek(storage::LogCursor& cursor, std::uint64_t endIndex, std::uint64_t seq)
     }
 }
 
-}  // namespace
-
-sdk::Result<std::vector<std::string>> Topic::restore(const fs::path& directory) {
-    const std::lock_guard lock{mutex_};
-    std::vector<std::string> warnings;
-    if (!fs::exists(directory)) return warnings;
-    // New messages get numbers above all of this run's lease, whatever the files say.
-    const std::uint64_t resumeAt = log_.nextSeq();
-    const storage::LogCursor begin = log_.end();
-    const auto note = [&](const auto& result) {
-        if (!result) warnings.push_back(result.error().text);
-        return result.ok();
-    };
-    const auto noteDamage = [&](const fs::path& path, const sdk::Result<storage::SegmentReport>& report) {
+/// Puts what the segments hold back into `log`, and returns the messages of pending.log. What is wrong with a
+/// file goes to `warnings`.
+PendingMessages restoreLog(storage::TopicLog& log, const std::vector<fs::path>& files,
+                           std::vector<std::string>& warnings) {
+    const auto read = [&](const fs::path& path, const auto& onBatch) {
+        const auto report = storage::readSegment(path, onBatch);
         if (report && report.value().text.empty()) return;
         warnings.push_back(report ? report.value().text : report.error().text);
         keepAside(path);
     };
+    PendingMessages messages;
+    const fs::path pending = storage::pendingFile(files.front().parent_path());
+    if (std::ranges::binary_search(files, pending)) {
+        read(pending, [&](const storage::SegmentBatch& batch) {
+            messages[batch.firstSeq].at = log.restoreMessage(batch.firstSeq, batch.frames).at;
+        });
+    }
     std::uint64_t next = 0;  // messages before this one were restored
-    for (const fs::path& path : segmentsIn(directory)) {
-        const auto report = storage::readSegment(path, [&](const storage::SegmentBatch& batch) {
+    for (const fs::path& path : segmentsOf(files)) {
+        read(path, [&](const storage::SegmentBatch& batch) {
             // A save that was cut short leaves its files beside those of the one before.
             const std::uint64_t known = next > batch.firstSeq ? next - batch.firstSeq : 0;
             if (known >= batch.count) return;
             const auto skipped = static_cast<std::uint32_t>(known);
             const std::byte* const from = storage::frameAt(batch.frames.data(), skipped);
-            log_.restore(batch.firstSeq + known, batch.count - skipped,
-                         batch.frames.subspan(static_cast<std::size_t>(from - batch.frames.data())));
+            log.restore(batch.firstSeq + known, batch.count - skipped,
+                        batch.frames.subspan(static_cast<std::size_t>(from - batch.frames.data())));
             next = batch.firstSeq + batch.count;
+            for (auto both = messages.lower_bound(batch.firstSeq + known);
+                 both != messages.end() && both->first < next; ++both) {
+                both->second.elsewhere = true;
+            }
         });
-        noteDamage(path, report);
     }
-    PendingMessages messages;
-    if (const fs::path path = storage::pendingFile(directory); fs::exists(path)) {
-        const auto report = storage::readSegment(path, [&](const storage::SegmentBatch& batch) {
-            messages[batch.firstSeq] = log_.restoreMessage(batch.firstSeq, batch.frames).at;
-        });
-        noteDamage(path, report);
-    }
+    if (!messages.empty()) log.skipTo(messages.rbegin()->first + 1);
+    return messages;
+}
+
+}  // namespace
+
+sdk::Result<std::vector<std::string>> Topic::restore(const fs::path& directory) {
+    const std::lock_guard lock{mutex_};
+    std::vector<std::string> warnings;
+    const auto files = filesIn(directory);
+    if (!files) return files.error();
+    if (files.value().empty()) return warnings;
+    // New messages get numbers above all of this run's lease, whatever the files say.
+    const std::uint64_t resumeAt = log_.nextSeq();
+    const storage::LogCursor begin = log_.end();
+    PendingMessages messages = restoreLog(log_, files.value(), warnings);
     log_.commit();
     log_.skipTo(resumeAt);
-    const std::uint64_t end = log_.end().index;
 
-    distributed_ = begin;
-    if (const fs::path path = storage::topicStateFile(directory); fs::exists(path)) {
-        if (const auto state = storage::readState(path); note(state)) {
-            seek(distributed_, end, state.value().cursorSeq);
-            undistributed_ = pendingOf(state.value(), messages);
+    const auto stateIn = [&](const fs::path& path, const storage::ReaderState& otherwise) {
+        if (!std::ranges::binary_search(files.value(), path)) return otherwise;
+        auto state = storage::readState(path);
+        if (state) return std::move(state).value();
+        warnings.push_back(state.error().text);
+        return storage::ReaderState{};
+    };
+    const storage::ReaderState own = stateIn(storage::topicStateFile(directory), {});
+    for (const storage::PendingState& saved : own.pending) {
+        if (const auto found = messages.find(saved.seq); found != messages.end()) {
+            found->second.elsewhere = true;  // comes to the channels from the topic
         }
     }
+    distributed_ = begin;
+    seek(distributed_, log_.end().index, own.cursorSeq);
     distributedIndex_->store(distributed_.index, std::memory_order_seq_cst);
     for (const auto& [name, channel] : channels_) {
-        const fs::path path = storage::channelStateFile(directory, name);
-        if (!fs::exists(path)) {
-            channel->restore(distributed_, {});  // made after the last save
-        } else if (const auto state = storage::readState(path); note(state)) {
-            storage::LogCursor cursor = begin;
-            seek(cursor, distributed_.index, state.value().cursorSeq);
-            channel->restore(cursor, pendingOf(state.value(), messages));
-        } else {
-            channel->restore(begin, allOf(messages));  // rather some twice than one lost
-        }
+        // Without a state it was made after the last save.
+        const auto state =
+            stateIn(storage::channelStateFile(directory, name), {own.nextSeq, own.cursorSeq, {}});
+        storage::LogCursor cursor = begin;
+        seek(cursor, distributed_.index, state.cursorSeq);
+        channel->restore(cursor, pendingOf(state, messages));
     }
+    std::erase_if(messages, [](const auto& message) { return message.second.claimed; });
+    undistributed_ = pendingOf(own, messages);
     distribute();
     return warnings;
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <boost/unordered/unordered_flat_set.hpp>
+
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +31,7 @@ private:
 
     sdk::Loop& loop_;
     std::vector<std::shared_ptr<Topic>> topics_;
+    boost::unordered_flat_set<const Topic*> known_;  ///< the same as topics_
     std::vector<TurnPublisher*> publishers_;
     std::vector<TurnPublisher*> telling_;  ///< null: gone meanwhile
     std::vector<sdk::PublishOutcome> scratch_;

@@ -158,7 +158,8 @@ void HttpSession::respond(const sdk::HttpResponse& response) {
 }
 
 void HttpSession::refuse(int status) {
-    writeResponse(connection_.output(), plainResponse(status), {11, false, false});
+    const bool head = exchange_ && exchange_->request.method == "HEAD";
+    writeResponse(connection_.output(), plainResponse(status), {11, false, head});
     close("the request is refused");
 }
 
@@ -217,6 +218,8 @@ void HttpSession::onTimer() {
     timerAt_ = sdk::Clock::time_point::max();
     if (connection_.loop().now() < deadline_) return armTimer();
     if (phase_ == Phase::kHead || phase_ == Phase::kBody) return refuse(408);
+    // Requests wait for room in the output; the connection limits how long after the client's end.
+    if (inputEnded_ && stalled_) return;
     if (outputMoves()) return enter(Phase::kIdle);
     close("idle");
 }

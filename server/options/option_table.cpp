@@ -135,7 +135,7 @@ const OptionSpec kTable[] = {
      &O::maxTopicBytes,
      "memory one topic's messages may take, in bytes; beyond it publishes are refused",
      {},
-     {1024, kLargest}},
+     {65536, kLargest}},
 
     {"msg-timeout",
      "msg_timeout",

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <iterator>
 #include <sstream>
+#include <unordered_map>
 
 #include "nsq/sdk/names.h"
 #include "storage/file_io.h"
@@ -42,15 +43,17 @@ Poco::Dynamic::Var orNull(const json::Array& array) {
     return array.empty() ? Poco::Dynamic::Var{} : Poco::Dynamic::Var{array};
 }
 
-/// A topic may stand twice in a file written by hand.
-void merge(std::vector<TopicMetadata>& topics, TopicMetadata topic) {
-    const auto same = std::ranges::find(topics, topic.name, &TopicMetadata::name);
-    if (same == topics.end()) {
+/// A topic may stand twice in a file written by hand. `places`: where in `topics` each name is.
+void merge(std::vector<TopicMetadata>& topics, std::unordered_map<std::string, std::size_t>& places,
+           TopicMetadata topic) {
+    const auto [place, isNew] = places.emplace(topic.name, topics.size());
+    if (isNew) {
         topics.push_back(std::move(topic));
         return;
     }
-    same->paused = same->paused || topic.paused;
-    std::ranges::move(topic.channels, std::back_inserter(same->channels));
+    TopicMetadata& same = topics[place->second];
+    same.paused = same.paused || topic.paused;
+    std::ranges::move(topic.channels, std::back_inserter(same.channels));
 }
 
 }  // namespace
@@ -75,6 +78,7 @@ sdk::Result<void> writeMetadata(const std::filesystem::path& file, const std::ve
 
 sdk::Result<std::vector<TopicMetadata>> readMetadata(const std::filesystem::path& file) {
     std::vector<TopicMetadata> topics;
+    std::unordered_map<std::string, std::size_t> places;
     std::error_code failure;
     if (!std::filesystem::exists(file, failure) && !failure) return topics;
     sdk::Result<std::vector<std::byte>> content = readFile(file);
@@ -87,7 +91,7 @@ sdk::Result<std::vector<TopicMetadata>> readMetadata(const std::filesystem::path
             const json::Object::Ptr object = list->getObject(static_cast<unsigned>(i));
             TopicMetadata topic{object->optValue<std::string>("name", {}), object->optValue("paused", false),
                                 readChannels(object->getArray("channels"))};
-            if (sdk::isValidTopicName(topic.name)) merge(topics, std::move(topic));
+            if (sdk::isValidTopicName(topic.name)) merge(topics, places, std::move(topic));
         }
     } catch (const std::exception&) {
         return sdk::Error{sdk::ErrorCode::kStorage,

@@ -150,6 +150,11 @@ std::vector<LogMessage> TopicLog::store(std::span<const sdk::Bytes> bodies, std:
         sideNext_ = encode(sideNext_, body, timestampNs);
         sideLeft_ -= size;
     }
+    if (sideLeft_ <= frame::kBodyOffset) {
+        // Full: only its messages keep it.
+        side_ = {};
+        sideLeft_ = 0;
+    }
     return stored;
 }
 

@@ -94,6 +94,9 @@ public:
     std::int64_t memoryBytes() const { return account_->load(std::memory_order_relaxed); }
     const MemoryAccount& account() const { return account_; }
 
+    /// The part of memoryBytes() that stays when no message is left: the block that is being filled.
+    std::int64_t tailBytes() const { return static_cast<std::int64_t>(tail_->block->capacity()); }
+
 private:
     std::byte* reserve(std::size_t bytes);
     void openBatch();

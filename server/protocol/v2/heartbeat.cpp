@@ -27,6 +27,7 @@ std::string_view Heartbeat::onTimer() {
 /// False when the client took nothing since the last time.
 bool Heartbeat::beat() {
     if (connection_.outputRoom() > 0) {
+        owed_ = false;
         answers_.heartbeat();
         return true;
     }

@@ -15,6 +15,9 @@ namespace {
 constexpr std::size_t kMagicSize = 4;
 constexpr std::size_t kSizeBytes = 4;  ///< the int32 before a body
 
+/// FINs given to the broker at once (chosen): each may fail, with an answer larger than itself.
+constexpr std::size_t kMaxGathered = 1024;
+
 /// The largest command: a line, the size of its body, the body.
 std::size_t largestCommand(const sdk::Limits& limits) {
     const std::int64_t body = std::max(limits.maxBodySize, limits.maxMsgSize);
@@ -74,7 +77,10 @@ std::size_t V2Session::advance(sdk::Bytes data) {
 }
 
 V2Session::Progress V2Session::next(sdk::Bytes data) {
-    if (const std::size_t bytes = gatherFin(data)) return done(bytes);
+    if (const std::size_t bytes = answers_.holding() ? 0 : gatherFin(data)) {
+        if (finIds_.size() >= kMaxGathered) flushFins();
+        return done(bytes);
+    }
     flushFins();
     if (waiting_ || answers_.holding()) return wait();
     const std::size_t searched = std::min(data.size(), kMaxLine);

@@ -93,6 +93,20 @@ TEST_CASE("an ephemeral topic that is paused keeps mem-queue-size messages too",
     server.checkCounters();
 }
 
+TEST_CASE("with mem-queue-size 0 a ready consumer gets messages of an ephemeral channel",
+          "[broker][ephemeral]") {
+    broker::BrokerConfig config;
+    config.memQueueSize = 0;
+    Server server{config};
+    TestLoop loop;
+    Consumer consumer{*server, loop, "t", "c#ephemeral", 2};
+    server.publish("t", numbered(3));
+    CHECK(bodiesOf(consumer.take()) == numbered(2, 1));
+    server.publish("t", {"no room"});
+    CHECK(server.channel("t", "c#ephemeral").depth == 0);
+    server.checkCounters();
+}
+
 TEST_CASE("dropping goes over what was emptied", "[broker][ephemeral]") {
     Server server{keepsFive()};
     TestLoop loop;

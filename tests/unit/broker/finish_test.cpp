@@ -36,6 +36,34 @@ TEST_CASE("finish tells which messages were not in flight here, and finishes the
     server.checkCounters();
 }
 
+TEST_CASE("an id with the right number and another node's bits is not in flight", "[broker][finish]") {
+    Server server;
+    TestLoop loop;
+    Consumer consumer{*server, loop, "t", "c"};
+    server.publish("t", {"x"});
+    const auto messages = consumer.take();
+    REQUIRE(messages.size() == 1);
+    const sdk::MessageId forged{messages[0].id ^ std::uint64_t{1} << 60};
+    CHECK_FALSE(consumer.finish(forged.value));
+    CHECK(consumer->requeue(forged, 0ms).error().code == ErrorCode::kNotInFlight);
+    CHECK(consumer->touch(forged).error().code == ErrorCode::kNotInFlight);
+    CHECK(consumer.finish(messages[0]));
+}
+
+TEST_CASE("messages from before node-id was changed are finished by the id they bear", "[broker][finish]") {
+    Server server;
+    server.publish("t", {"x"});
+    REQUIRE(server->createChannel("t", "c"));
+    server.stop();
+    server.config().nodeId = 77;
+    server.start();
+    TestLoop loop;
+    Consumer consumer{*server, loop, "t", "c"};
+    const auto messages = consumer.take();
+    REQUIRE(messages.size() == 1);
+    CHECK(consumer.finish(messages[0]));
+}
+
 TEST_CASE("requeue gives a message back with one attempt more", "[broker][finish]") {
     Server server;
     TestLoop loop;

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <set>
+#include <stdexcept>
 
 #include "unit/broker/fixture.h"
 
@@ -104,6 +105,23 @@ TEST_CASE("a publisher that goes abandons its outcome, not its messages", "[brok
     CHECK(server.topic("t").depth == 3);
 }
 
+TEST_CASE("a listener that throws keeps no outcome from the others", "[broker][publish]") {
+    Server server;
+    TestLoop loop;
+    TestPublisher bad{*server, loop};
+    TestPublisher good{*server, loop};
+    bad.onOutcome = [] { throw std::runtime_error("a plugin's bug"); };
+    for (std::uint64_t round = 1; round <= 2; ++round) {
+        REQUIRE(bad.publish("t", {"a"}, round));
+        REQUIRE(good.publish("t", {"b"}, round));
+        CHECK_THROWS(loop.turn());
+        CHECK(good.tags.size() == round);
+    }
+    REQUIRE(good.publish("t", {"c"}, 3));
+    loop.turn();
+    CHECK(good.tags == std::vector<std::uint64_t>{1, 2, 3});
+}
+
 TEST_CASE("a listener may publish again, and end its own and other publishers", "[broker][publish]") {
     Server server;
     TestLoop loop;
@@ -203,6 +221,21 @@ TEST_CASE("a deleted topic gives its memory back though a publisher still knows 
     CHECK(left->stats({}).memoryBytes < 300'000);
 }
 
+TEST_CASE("a topic whose messages are all finished is never full", "[broker][publish]") {
+    broker::BrokerConfig config;
+    config.maxTopicBytes = 100'000;
+    Server server{config};
+    TestLoop loop;
+    Consumer consumer{*server, loop, "t", "c"};
+    const auto delay = GENERATE(0ms, 1ms);
+    for (std::size_t i = 0; i < 300; ++i) {
+        CAPTURE(i);
+        server.publish("t", {std::string(i % 10 == 0 ? 60'000 : 1000, 'x')}, delay);
+        for (const ReadMessage& message : consumer.receive(1)) REQUIRE(consumer.finish(message));
+        consumer.received.clear();
+    }
+}
+
 TEST_CASE("a full topic refuses, and takes again when it is emptied by its consumers", "[broker][publish]") {
     broker::BrokerConfig config;
     config.maxTopicBytes = 1 << 20;
@@ -223,7 +256,7 @@ TEST_CASE("a full topic refuses, and takes again when it is emptied by its consu
         CHECK(published.error().text.find("topic t is full") != std::string::npos);
         CHECK(taken > 50);
         CHECK(taken < 105);
-        CHECK(server.topic("t").memoryBytes <= (1 << 20) + (1 << 18));
+        CHECK(server.topic("t").memoryBytes <= (1 << 20) + 2 * (1 << 18));
         // Others are not full.
         CHECK(publisher.publish("other" + std::to_string(round), {body}, 0));
         const auto messages = consumer.take();

@@ -197,24 +197,6 @@ TEST_CASE("a large backlog goes into several files and comes back", "[broker][re
     server.checkCounters();
 }
 
-TEST_CASE("nothing to save leaves no messages in files", "[broker][restart]") {
-    Server server;
-    TestLoop loop;
-    {
-        Consumer consumer{*server, loop, "t", "c"};
-        server.publish("t", numbered(100));
-    }
-    server.restart();
-    CHECK(segmentsOf(server, "t").size() == 1);
-    {
-        Consumer consumer{*server, loop, "t", "c"};
-        for (const ReadMessage& message : consumer.take()) REQUIRE(consumer.finish(message));
-    }
-    server.restart();
-    CHECK(segmentsOf(server, "t").empty());
-    CHECK_FALSE(fs::exists(storage::pendingFile(storage::topicDirectory(server.path(), "t"))));
-}
-
 TEST_CASE("ids stay unique over restarts, crashes and deleted topics", "[broker][restart]") {
     Server server;
     TestLoop loop;

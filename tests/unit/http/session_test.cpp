@@ -67,6 +67,8 @@ TEST_CASE("HEAD is GET without the body") {
     CHECK(http.request("HEAD /post HTTP/1.1\r\nHost: h\r\n\r\n") ==
           "HTTP/1.1 405 Method Not Allowed\r\nContent-Type: text/plain; charset=utf-8\r\n"
           "Allow: OPTIONS, POST\r\nContent-Length: 19\r\n\r\n");
+    CHECK(http.request("HEAD /get HTTP/1.1\r\nHost: h\r\nExpect: x\r\n\r\n").ends_with("\r\n\r\n"));
+    CHECK(http.connection.closed());
 }
 
 TEST_CASE("OPTIONS tells the methods") {
@@ -154,6 +156,23 @@ TEST_CASE("Expect: 100-continue is answered") {
         CHECK(http.request("GET /get HTTP/1.1\r\nHost: h\r\nExpect: x\r\n\r\n").starts_with("HTTP/1.1 417 "));
         CHECK(http.connection.closed());
     }
+}
+
+TEST_CASE("A request that waits for room is answered after the client's end") {
+    SessionFixture http;
+    http.send(kGet + kGet);
+    CHECK(http.session->onInputEnd());
+    http.connection.room = 0;
+    CHECK(http.receive() == okText("GET /get | "));
+    http.pass(std::chrono::seconds{1});
+    http.pass(std::chrono::seconds{1});
+    CHECK_FALSE(http.connection.closed());
+    http.connection.room = 1000;
+    http.session->onOutputDrained();
+    http.giveLeft();
+    CHECK(http.receive() == okText("GET /get | "));
+    http.pass(std::chrono::seconds{1});
+    CHECK(http.connection.closed());
 }
 
 TEST_CASE("Requests wait while the client does not read") {

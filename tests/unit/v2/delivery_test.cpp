@@ -178,6 +178,31 @@ TEST_CASE("A client that goes leaves its channel") {
     CHECK(!host.fakeBroker.hasTopic("t#ephemeral"));
 }
 
+TEST_CASE("Failed FINs of a client that does not read take bounded memory") {
+    sdk::testing::FakeHost host;
+    Client client{host};
+    client.send("SUB t c\n");
+    client.connection.setRoom(5000);
+    constexpr std::size_t kFins = 20'000;
+    constexpr std::size_t kBound = 5000 + 1024 * 100;
+    std::string fins;
+    for (std::size_t i = 0; i < kFins; ++i) fins += "FIN 0123456789abcdef\n";
+    SECTION("in the output") {
+        client.connection.holdOutput(true);
+        client.send(fins);
+        CHECK(client.connection.output().size() < kBound);
+        client.connection.holdOutput(false);
+        CHECK(client.idle().size() == kFins);
+    }
+    SECTION("behind a publish without outcome") {
+        host.fakeBroker.holdOutcomes(true);
+        client.send("PUB t\n" + sized("a") + fins);
+        CHECK(client.connection.pending() > fins.size() / 2);
+        host.fakeBroker.releaseOutcomes();
+        CHECK(client.idle().size() == kFins + 1);
+    }
+}
+
 TEST_CASE("Message bodies do not go to the log") {
     sdk::testing::FakeHost host;
     Client client{host};

@@ -95,7 +95,10 @@ public:
 
     /// Takes waiting messages, which are in flight from now on, and appends them to `runs`: as many as
     /// ready() allows and as go into `maxBytes` (one at least, if maxBytes is not 0). Returns their number.
-    /// After fewer than were allowed, onMessagesReady tells when to try again.
+    /// As long as ready() allows more, onMessagesReady tells when there is more to take, be it at once
+    /// because `maxBytes` was the limit. With maxBytes 0 it does not: the client takes nothing now, and the
+    /// news goes to another consumer; take again when there is room. After finish and requeue have made room,
+    /// take as well.
     virtual std::size_t take(std::size_t maxBytes, std::vector<MessageRun>& runs) = 0;
 
     /// The messages are done. Returns one error for each that was not in flight here (kNotInFlight,
