@@ -96,6 +96,18 @@ TEST_CASE("news come once until the consumer takes", "[broker][delivery]") {
     CHECK(consumer.news == 2);
 }
 
+TEST_CASE("who has set RDY and never took is told all the same", "[broker][delivery]") {
+    Server server;
+    TestLoop loop;
+    Consumer consumer{*server, loop, "t", "c", 1};
+    loop.settle();
+    CHECK(consumer.news == 0);
+    server.publish("t", {"x"});
+    loop.settle();
+    CHECK(consumer.news == 1);
+    CHECK(consumer.take().size() == 1);
+}
+
 TEST_CASE("a run longer than a block of bits comes whole and finishes in any order", "[broker][delivery]") {
     Server server;
     TestLoop loop;

@@ -226,6 +226,32 @@ TEST_CASE("ids stay unique over restarts, crashes and deleted topics", "[broker]
     CHECK(total == 9 * 520);
 }
 
+TEST_CASE("numbers go on above those that were used, not above those that were saved", "[broker][restart]") {
+    Server server;
+    TestLoop loop;
+    std::set<std::uint64_t> ids;
+    {
+        Consumer consumer{*server, loop, "t", "c", 1};
+        server.publish("t", numbered(6));
+        server.publish("t", {"of the highest number"}, 1ms);
+        REQUIRE(loop.runUntil([&] { return server.channel("t", "c").deferredCount == 0; }));
+        std::string last;
+        while (last != "of the highest number") {
+            const auto taken = consumer.take();
+            REQUIRE(taken.size() == 1);
+            REQUIRE(consumer.finish(taken[0]));
+            ids.insert(taken[0].id);
+            last = taken[0].body;
+        }
+    }
+    REQUIRE(server.channel("t", "c").depth > 0);
+    server.restart();
+    server.publish("t", numbered(10));
+    Consumer consumer{*server, loop, "t", "c"};
+    for (const ReadMessage& message : consumer.take()) CHECK(ids.insert(message.id).second);
+    CHECK(ids.size() == 17);
+}
+
 TEST_CASE("names that look like paths or like the server's own files are topics as any",
           "[broker][restart]") {
     Server server;

@@ -46,6 +46,21 @@ TEST_CASE("a timed out message is not in flight any more", "[broker][timeout]") 
     server.checkCounters();
 }
 
+TEST_CASE("a consumer that had all it was ready for is told when its time is out", "[broker][timeout]") {
+    Server server;
+    TestLoop loop;
+    Consumer consumer{*server, loop, "t", "c", 1, {20ms, 0}};
+    server.publish("t", {"x"});
+    const bool touched = GENERATE(false, true);
+    const auto messages = consumer.take();
+    REQUIRE(messages.size() == 1);
+    if (touched) REQUIRE(consumer->touch({messages[0].id}));
+    loop.settle();
+    const int before = consumer.news;
+    CHECK(loop.runUntil([&] { return consumer.news > before; }, 5s));
+    CHECK(consumer.take().size() == 1);
+}
+
 TEST_CASE("messages time out again and again", "[broker][timeout]") {
     Server server;
     TestLoop loop;

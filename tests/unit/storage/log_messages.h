@@ -1,5 +1,6 @@
 #pragma once
 
+#include <catch2/catch.hpp>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,11 @@ inline std::vector<ReadMessage> readAll(storage::LogCursor& cursor, std::uint64_
     while (messages.size() < count) {
         const storage::LogRun run =
             storage::readRun(cursor, std::min<std::uint64_t>(most, count - messages.size()), SIZE_MAX);
-        for (ReadMessage& message : decode(run.frames())) messages.push_back(std::move(message));
+        std::uint64_t seq = run.firstSeq;
+        for (ReadMessage& message : decode(run.frames())) {
+            REQUIRE(message.seq() == seq++);
+            messages.push_back(std::move(message));
+        }
     }
     return messages;
 }
