@@ -143,7 +143,7 @@ void subscribe(const Settings& settings, std::atomic<std::int64_t>& left) {
             ++got;
         } while (client.hasFrame());
         client.send(finishes);
-        left.fetch_sub(got, std::memory_order_relaxed);
+        if (left.fetch_sub(got, std::memory_order_relaxed) <= got) left.notify_all();
     }
 }
 
@@ -191,7 +191,7 @@ void run(const Settings& settings) {
     }
     for (std::thread& thread : publishers) thread.join();
     // A subscriber may be waiting for a message another one had: the clock stops with the last message.
-    while (subscribes && left.load() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    for (std::int64_t now = left.load(); subscribes && now > 0; now = left.load()) left.wait(now);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
     const auto messages = static_cast<double>(settings.messages);
     std::printf("{\"mode\":\"%s\",\"messages\":%llu,\"seconds\":%.3f,\"rate\":%.0f", settings.mode.c_str(),
