@@ -34,6 +34,8 @@ Broker::Broker(BrokerConfig config, spdlog::logger& logger) : config_(std::move(
 
 Broker::~Broker() {
     scan_.stop();
+    keeper_.stop();
+    syncer_.stop();
     metadataWriter_.reset();
 }
 
@@ -42,11 +44,13 @@ Broker::~Broker() {
 std::unique_ptr<sdk::Publisher> Broker::openPublisher(sdk::Loop& loop, sdk::PublishListener& listener) {
     const std::lock_guard lock{turnsMutex_};
     std::unique_ptr<TurnCommit>& turn = turns_[&loop];
-    if (!turn) turn = std::make_unique<TurnCommit>(loop);
+    if (!turn) {
+        turn = std::make_unique<TurnCommit>(loop, config_.durability == Durability::kPower ? &syncer_ : nullptr);
+    }
     return std::make_unique<TurnPublisher>(*this, *turn, listener);
 }
 
-Result<void> Broker::append(const sdk::Publication& publication, TopicPtr& cached) {
+Result<std::uint64_t> Broker::append(const sdk::Publication& publication, TopicPtr& cached) {
     if (exiting_.load(std::memory_order_acquire)) return exiting();
     // A topic may be deleted under our hands; publishing makes it anew, as it would have a moment later.
     for (int attempt = 0;; ++attempt) {
@@ -55,7 +59,7 @@ Result<void> Broker::append(const sdk::Publication& publication, TopicPtr& cache
             if (!topic) return topic.error();
             cached = std::move(topic).value();
         }
-        Result<void> appended = cached->append(publication);
+        Result<std::uint64_t> appended = cached->append(publication);
         if (appended || appended.error().code != ErrorCode::kDeleted || attempt == 3) return appended;
         cached.reset();
     }
@@ -63,9 +67,17 @@ Result<void> Broker::append(const sdk::Publication& publication, TopicPtr& cache
 
 Result<void> Broker::publish(const sdk::Publication& publication) {
     TopicPtr topic;
-    Result<void> appended = append(publication, topic);
-    if (appended) topic->commit();
-    return appended;
+    const Result<std::uint64_t> appended = append(publication, topic);
+    if (!appended) return appended.error();
+    topic->commit();
+    if (config_.durability == Durability::kPower) syncer_.syncNow(topic);
+    return topic->outcome(appended.value());
+}
+
+/// Waits until what was changed of `topic` is as safe as a publish would be.
+Result<void> Broker::synced(const TopicPtr& topic) {
+    if (config_.durability == Durability::kPower && !sdk::isEphemeral(topic->name())) syncer_.syncNow(topic);
+    return {};
 }
 
 Result<std::unique_ptr<sdk::Subscription>> Broker::subscribe(std::string_view topicName,
@@ -94,7 +106,9 @@ Result<std::unique_ptr<sdk::Subscription>> Broker::subscribe(std::string_view to
 
 void Broker::onUnused(Topic& topic, Channel& channel) {
     if (sdk::isEphemeral(channel.name())) {
-        if (topic.channel(channel.name()).get() == &channel && topic.removeChannel(channel.name(), true)) {
+        Result<void> saved;
+        if (topic.channel(channel.name()).get() == &channel &&
+            topic.removeChannel(channel.name(), true, saved)) {
             logger_.info("TOPIC({}): deleted ephemeral channel {}", topic.name(), channel.name());
         }
     }
@@ -145,6 +159,7 @@ Result<Broker::TopicPtr> Broker::makeTopic(std::string_view name) {
         const Result<std::uint64_t> firstSeq = lease_->begin();
         if (!firstSeq) return firstSeq.error();
         topic = std::make_shared<Topic>(std::string(name), *context_, firstSeq.value());
+        if (auto created = topic->create(); !created) return created.error();
         topics_.emplace(name, topic);
     }
     logger_.info("TOPIC({}): created", name);
@@ -168,46 +183,36 @@ void Broker::metadataChanged() {
     if (metadataWriter_) metadataWriter_->changed();
 }
 
-Result<void> Broker::persist(const std::string& topicName) {
-    return sdk::isEphemeral(topicName) ? Result<void>{} : metadataWriter_->flush();
-}
-
 Result<void> Broker::createTopic(std::string_view name) {
     const Result<TopicPtr> topic = makeTopic(name);
-    if (!topic) return topic.error();
-    return persist(topic.value()->name());
+    return topic ? synced(topic.value()) : topic.error();
 }
 
 Result<void> Broker::createChannel(std::string_view topicName, std::string_view name) {
     const Result<TopicPtr> topic = existingTopic(topicName);
     if (!topic) return topic.error();
     const Result<ChannelPtr> channel = makeChannel(*topic.value(), name);
-    if (!channel) return channel.error();
-    return persist(topic.value()->name());
+    return channel ? synced(topic.value()) : channel.error();
 }
 
 Result<void> Broker::removeTopic(const TopicPtr& topic) {
+    std::filesystem::path aside;
     {
         const std::lock_guard lock{mutex_};
         const auto found = topics_.find(topic->name());
         if (found == topics_.end() || found->second != topic) return {};
-        lease_->retire(topic->close());
+        const auto closed = topic->close();
+        lease_->retire(topic->nextSeq());
         topics_.erase(found);
+        if (!closed) return closed.error();
+        aside = closed.value();
     }
     logger_.info("TOPIC({}): deleted", topic->name());
-    if (sdk::isEphemeral(topic->name())) return {};
-    if (auto persisted = metadataWriter_->flush(); !persisted) return persisted;
-    return removeFiles(*topic, nullptr);
-}
-
-/// Removes the files of a topic, or of one of its channels.
-Result<void> Broker::removeFiles(const Topic& topic, const Channel* channel) {
-    const std::filesystem::path directory = storage::topicDirectory(config_.dataPath, topic.name());
-    const std::filesystem::path path =
-        channel == nullptr ? directory : storage::channelStateFile(directory, channel->name());
+    if (aside.empty()) return {};
+    metadataChanged();
     std::error_code failure;
-    std::filesystem::remove_all(path, failure);
-    if (failure) return storage::storageError(path, "cannot be removed", failure.value());
+    std::filesystem::remove_all(aside, failure);
+    if (failure) return storage::storageError(aside, "cannot be removed", failure.value());
     return {};
 }
 
@@ -222,18 +227,19 @@ Result<void> Broker::deleteChannel(std::string_view topicName, std::string_view 
     if (!topic) return topic.error();
     const Result<ChannelPtr> channel = existingChannel(*topic.value(), name);
     if (!channel) return channel.error();
-    if (!topic.value()->removeChannel(name, false)) return {};
+    Result<void> saved;
+    if (!topic.value()->removeChannel(name, false, saved)) return {};
     logger_.info("TOPIC({}): deleted channel {}", topicName, name);
     if (topic.value()->isAbandoned()) return removeTopic(topic.value());
-    if (auto persisted = persist(topic.value()->name()); !persisted) return persisted;
-    return removeFiles(*topic.value(), channel.value().get());
+    metadataChanged();
+    return saved ? synced(topic.value()) : saved;
 }
 
 Result<void> Broker::emptyTopic(std::string_view name) {
     const Result<TopicPtr> topic = existingTopic(name);
     if (!topic) return topic.error();
-    topic.value()->empty();
-    return {};
+    const Result<void> emptied = topic.value()->empty();
+    return emptied ? synced(topic.value()) : emptied;
 }
 
 Result<void> Broker::emptyChannel(std::string_view topicName, std::string_view name) {
@@ -241,15 +247,16 @@ Result<void> Broker::emptyChannel(std::string_view topicName, std::string_view n
     if (!topic) return topic.error();
     const Result<ChannelPtr> channel = existingChannel(*topic.value(), name);
     if (!channel) return channel.error();
-    topic.value()->emptyChannel(*channel.value());
-    return {};
+    const Result<void> emptied = topic.value()->emptyChannel(*channel.value());
+    return emptied ? synced(topic.value()) : emptied;
 }
 
 Result<void> Broker::pauseTopic(std::string_view name, bool paused) {
     const Result<TopicPtr> topic = existingTopic(name);
     if (!topic) return topic.error();
-    topic.value()->setPaused(paused);
-    return persist(topic.value()->name());
+    const Result<void> done = topic.value()->setPaused(paused);
+    metadataChanged();
+    return done ? synced(topic.value()) : done;
 }
 
 Result<void> Broker::pauseChannel(std::string_view topicName, std::string_view name, bool paused) {
@@ -257,8 +264,9 @@ Result<void> Broker::pauseChannel(std::string_view topicName, std::string_view n
     if (!topic) return topic.error();
     const Result<ChannelPtr> channel = existingChannel(*topic.value(), name);
     if (!channel) return channel.error();
-    channel.value()->setPaused(paused);
-    return persist(topic.value()->name());
+    const Result<void> done = topic.value()->setChannelPaused(*channel.value(), paused);
+    metadataChanged();
+    return done ? synced(topic.value()) : done;
 }
 
 // ---- what there is
@@ -281,6 +289,7 @@ std::vector<sdk::TopicStats> Broker::stats(const sdk::StatsFilter& filter) const
 }
 
 Result<void> Broker::health() const {
+    if (auto topics = health_.state(); !topics) return topics;
     return metadataWriter_->lastResult();
 }
 
@@ -290,77 +299,6 @@ std::vector<storage::TopicMetadata> Broker::metadata() const {
         if (!sdk::isEphemeral(topic->name())) metadata.push_back(topic->metadata());
     }
     return metadata;
-}
-
-// ---- start and stop
-
-Result<void> Broker::start() {
-    const std::filesystem::path topicsPath = config_.dataPath / "topics";
-    std::error_code failure;
-    std::filesystem::create_directories(topicsPath, failure);
-    if (failure) return storage::storageError(topicsPath, "cannot be created", failure.value());
-    auto lease = storage::SequenceLease::open(config_.dataPath / "sequence.lease");
-    if (!lease) return lease.error();
-    lease_ = std::move(lease).value();
-    context_.reset(
-        new TopicContext{{scan_, config_.maxMsgTimeout, config_.maxChannelConsumers, config_.nodeId},
-                         *lease_,
-                         config_.maxTopicBytes,
-                         static_cast<std::uint64_t>(config_.memQueueSize)});
-    const std::filesystem::path metadataFile = config_.dataPath / "nsqd.dat";
-    const auto saved = storage::readMetadata(metadataFile);
-    if (!saved) return saved.error();
-    // Not until all are restored is the file written: a start that fails half-way leaves it as it is.
-    for (const storage::TopicMetadata& topic : saved.value()) {
-        if (auto restored = restoreTopic(topic); !restored) return restored;
-    }
-    metadataWriter_ = std::make_unique<MetadataWriter>(
-        metadataFile, [this] { return metadata(); }, logger_);
-    return metadataWriter_->flush();
-}
-
-Result<void> Broker::restoreTopic(const storage::TopicMetadata& saved) {
-    const Result<TopicPtr> topic = makeTopic(saved.name);
-    if (!topic) return topic.error();
-    topic.value()->setPaused(saved.paused);
-    for (const storage::ChannelMetadata& channel : saved.channels) {
-        const Result<ChannelPtr> made = makeChannel(*topic.value(), channel.name);
-        if (!made) return made.error();
-        made.value()->setPaused(channel.paused);
-    }
-    const auto warnings = topic.value()->restore(storage::topicDirectory(config_.dataPath, saved.name));
-    if (!warnings) return warnings.error();
-    for (const std::string& warning : warnings.value()) logger_.error("TOPIC({}): {}", saved.name, warning);
-    return {};
-}
-
-/// Out of memory, for one, must not keep the other topics from being saved.
-Result<void> Broker::saveTopic(const Topic& topic) const {
-    try {
-        return topic.save(storage::topicDirectory(config_.dataPath, topic.name()), config_.maxBytesPerFile);
-    } catch (const std::exception& error) {
-        return Error{ErrorCode::kStorage, error.what()};
-    }
-}
-
-Result<void> Broker::stop() {
-    refusePublishes();
-    scan_.stop();
-    Result<void> result;
-    std::uint64_t end = 0;
-    for (const TopicPtr& topic : topics()) {
-        end = std::max(end, topic->nextSeq());
-        if (sdk::isEphemeral(topic->name())) continue;
-        const auto saved = saveTopic(*topic);
-        if (!saved) {
-            logger_.error("TOPIC({}): not saved: {}", topic->name(), saved.error().text);
-            result = saved;
-        }
-    }
-    static_cast<void>(metadataWriter_->flush());
-    if (auto written = metadataWriter_->stop(); !written) result = written;
-    if (auto closed = lease_->close(end); !closed) result = closed;
-    return result;
 }
 
 }  // namespace nsq::broker

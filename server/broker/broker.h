@@ -11,8 +11,11 @@
 #include <string>
 #include <unordered_map>
 
+#include "broker/disk_health.h"
+#include "broker/keeper.h"
 #include "broker/metadata_writer.h"
 #include "broker/queue_scan.h"
+#include "broker/syncer.h"
 #include "broker/topic.h"
 #include "broker/turn_commit.h"
 #include "nsq/sdk/broker.h"
@@ -24,8 +27,11 @@ struct BrokerConfig {
     std::filesystem::path dataPath;
     int nodeId = 0;
     std::int64_t memQueueSize = 10000;
-    std::int64_t maxTopicBytes = std::int64_t{1} << 30;
+    std::int64_t maxTopicBytes = 0;
     std::int64_t maxBytesPerFile = 104857600;
+    Durability durability = Durability::kCrash;
+    std::int64_t syncEvery = 2500;
+    std::chrono::milliseconds syncTimeout{2000};
     std::chrono::milliseconds maxMsgTimeout{900'000};
     int maxChannelConsumers = 0;
 };
@@ -67,9 +73,9 @@ public:
 
     // For publishers and subscriptions.
 
-    /// Appends without committing. `cached` is the caller's last topic, tried first and replaced. THREAD:
+    /// Appends without committing; the result is for Topic::outcome. `cached` is the caller's last topic, tried first and replaced. THREAD:
     /// any.
-    sdk::Result<void> append(const sdk::Publication& publication, std::shared_ptr<Topic>& cached);
+    sdk::Result<std::uint64_t> append(const sdk::Publication& publication, std::shared_ptr<Topic>& cached);
 
     /// The last consumer of `channel` has left: an ephemeral channel goes, and an ephemeral topic with its
     /// last channel. THREAD: any.
@@ -85,12 +91,14 @@ private:
     sdk::Result<TopicPtr> makeTopic(std::string_view name);
     sdk::Result<ChannelPtr> makeChannel(Topic& topic, std::string_view name);
     sdk::Result<void> removeTopic(const TopicPtr& topic);
-    sdk::Result<void> removeFiles(const Topic& topic, const Channel* channel);
-    sdk::Result<void> restoreTopic(const storage::TopicMetadata& saved);
-    sdk::Result<void> saveTopic(const Topic& topic) const;
+    sdk::Result<void> synced(const TopicPtr& topic);
+    sdk::Result<void> openLease();
+    sdk::Result<void> restoreTopics();
+    sdk::Result<void> restoreTopic(const std::string& name, const std::vector<storage::ChannelMetadata>& channels);
+    sdk::Result<void> takeOver(const storage::TopicMetadata& foreign);
+    sdk::Result<void> finishTopic(Topic& topic) const;
     std::vector<storage::TopicMetadata> metadata() const;
     void metadataChanged();
-    sdk::Result<void> persist(const std::string& topicName);
     std::vector<TopicPtr> topics() const;
 
     const BrokerConfig config_;
@@ -98,6 +106,7 @@ private:
     std::atomic<bool> exiting_{false};
     std::unique_ptr<storage::SequenceLease> lease_;
     QueueScan scan_;
+    DiskHealth health_;
     std::unique_ptr<TopicContext> context_;
 
     mutable std::shared_mutex mutex_;  ///< guards topics_; never held while a topic's lock is taken for long
@@ -107,6 +116,8 @@ private:
     std::unordered_map<sdk::Loop*, std::unique_ptr<TurnCommit>> turns_;
 
     std::unique_ptr<MetadataWriter> metadataWriter_;
+    Syncer syncer_;
+    Keeper keeper_;
 };
 
 }  // namespace nsq::broker

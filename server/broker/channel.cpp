@@ -3,17 +3,16 @@
 #include <algorithm>
 
 #include "broker/queue_scan.h"
+#include "nsq/sdk/names.h"
 
 namespace nsq::broker {
 
-Channel::Channel(std::string topic, std::string name, const ChannelContext& context,
-                 std::shared_ptr<const std::atomic<std::uint64_t>> distributed, storage::LogCursor begin,
-                 storage::MemoryAccount account)
-    : topic_(std::move(topic)),
-      name_(std::move(name)),
+Channel::Channel(std::string name, const ChannelContext& context, std::shared_ptr<TopicShared> topic,
+                 storage::LogCursor begin)
+    : name_(std::move(name)),
+      ephemeral_(sdk::isEphemeral(name_)),
       context_(context),
-      distributed_(std::move(distributed)),
-      account_(std::move(account)),
+      topic_(std::move(topic)),
       cursor_(std::move(begin)) {}
 
 void Channel::onDistributed(std::uint64_t total, std::span<const DeferredMessage> deferred) {
@@ -26,7 +25,7 @@ void Channel::onDistributed(std::uint64_t total, std::span<const DeferredMessage
 }
 
 std::uint64_t Channel::fresh() const {
-    const std::uint64_t distributed = distributed_->load(std::memory_order_seq_cst);
+    const std::uint64_t distributed = topic_->distributed.load(std::memory_order_seq_cst);
     // A gap is entered before the topic raises its count over it.
     const std::uint64_t passed = cursor_.index + gapMessages_;
     return distributed > passed ? distributed - passed : 0;
@@ -39,14 +38,17 @@ void Channel::skipUndistributed(const storage::LogCursor& from, const storage::L
     } else {
         gaps_.push_back({from.index, to});
     }
+    gaps_.back().to.rest();
     gapMessages_ += to.index - from.index;
     jumpGaps();
+    changed();
 }
 
 void Channel::jumpGaps() {
-    while (!gaps_.empty() && gaps_.front().fromIndex == cursor_.index) {
+    // Past the beginning of a gap it comes only over damage.
+    while (!gaps_.empty() && gaps_.front().fromIndex <= cursor_.index) {
         gapMessages_ -= gaps_.front().to.index - gaps_.front().fromIndex;
-        cursor_ = gaps_.front().to;
+        if (gaps_.front().to.index > cursor_.index) cursor_ = gaps_.front().to;
         gaps_.pop_front();
     }
 }
@@ -63,14 +65,15 @@ void Channel::dropBeyond(std::uint64_t most) {
     }
     std::uint64_t excess = available() - most;
     droppedCount_ += excess;
-    for (; excess > 0 && !ready_.empty(); --excess) ready_.pop_front();
+    for (; excess > 0 && !ready_.empty(); --excess) takeFirstReady();
     while (excess > 0) {
         const std::uint64_t end = gaps_.empty() ? UINT64_MAX : gaps_.front().fromIndex;
         const std::uint64_t step = std::min(excess, end - cursor_.index);
-        storage::skip(cursor_, step);
+        if (!storage::skip(store(), cursor_, step)) return onUnreadable(Clock::now());
         excess -= step;
         jumpGaps();
     }
+    changed();
 }
 
 void Channel::empty(const storage::LogCursor& end) {
@@ -80,10 +83,13 @@ void Channel::empty(const storage::LogCursor& end) {
     for (const Consumer* consumer : consumers_) droppedCount_ += consumer->runs.live();
     clear();
     cursor_ = end;
+    changed();
     for (Consumer* consumer : consumers_) wait(*consumer);
 }
 
 void Channel::clear() {
+    changes_.clear();
+    saveAllKept_ = true;
     ready_.clear();
     deferred_.clear();
     singles_.clear();
@@ -99,6 +105,7 @@ void Channel::clear() {
 void Channel::setPaused(bool paused) {
     const std::lock_guard lock{mutex_};
     paused_ = paused;
+    changed();
     wakeOne();
 }
 
@@ -128,9 +135,9 @@ bool Channel::closed() const {
 sdk::Result<void> Channel::add(Consumer& consumer) {
     const std::lock_guard lock{mutex_};
     if (closed_)
-        return sdk::Error{sdk::ErrorCode::kDeleted, "channel " + topic_ + ":" + name_ + " is being deleted"};
+        return sdk::Error{sdk::ErrorCode::kDeleted, "channel " + topic_->name + ":" + name_ + " is being deleted"};
     if (context_.maxConsumers > 0 && consumers_.size() >= static_cast<std::size_t>(context_.maxConsumers)) {
-        return sdk::Error{sdk::ErrorCode::kTooManyConsumers, "consumers for " + topic_ + ":" + name_ +
+        return sdk::Error{sdk::ErrorCode::kTooManyConsumers, "consumers for " + topic_->name + ":" + name_ +
                                                                  " exceeds limit of " +
                                                                  std::to_string(context_.maxConsumers)};
     }
@@ -172,6 +179,13 @@ sdk::ChannelStats Channel::stats() const {
     sdk::ChannelStats stats;
     stats.name = name_;
     stats.depth = static_cast<std::int64_t>(available());
+    if (const storage::ExtentPtr memory = store().memory()) {
+        const std::uint64_t behind =
+            memory->firstIndex > cursor_.index ? memory->firstIndex - cursor_.index : 0;
+        stats.backendDepth = static_cast<std::int64_t>(std::min(fresh(), behind));
+    } else if (isSaved()) {
+        stats.backendDepth = static_cast<std::int64_t>(fresh());
+    }
     stats.inFlightCount = static_cast<std::int64_t>(singles_.size());
     for (const Consumer* consumer : consumers_) {
         stats.inFlightCount += static_cast<std::int64_t>(consumer->runs.live());
@@ -185,45 +199,6 @@ sdk::ChannelStats Channel::stats() const {
     stats.clientCount = static_cast<int>(consumers_.size());
     stats.paused = paused_;
     return stats;
-}
-
-Channel::Saved Channel::save() const {
-    const std::lock_guard lock{mutex_};
-    Saved saved{cursor_, deferred_};
-    // Files know no gaps: what lies before the last one is saved message by message.
-    for (const Gap& gap : gaps_) {
-        while (saved.cursor.index < gap.fromIndex) {
-            const storage::LogRun run =
-                storage::readRun(saved.cursor, gap.fromIndex - saved.cursor.index, SIZE_MAX);
-            const std::byte* frame = run.first.frame;
-            for (std::uint32_t i = 0; i < run.count; ++i, frame += storage::frameSize(frame)) {
-                saved.pending.push_back({{}, {run.firstSeq + i, {run.first.owner, frame}, 0}});
-            }
-        }
-        saved.cursor = gap.to;
-    }
-    for (const PendingMessage& message : ready_) saved.pending.push_back({{}, message});
-    for (const auto& [seq, single] : singles_) saved.pending.push_back({{}, single.message});
-    for (const Consumer* consumer : consumers_) {
-        for (const InFlightRun& run : consumer->runs) {
-            for (std::uint64_t seq = run.firstSeq; seq < run.firstSeq + run.count; ++seq) {
-                if (run.holds(seq)) saved.pending.push_back({{}, run.message(seq)});
-            }
-        }
-    }
-    return saved;
-}
-
-void Channel::restore(storage::LogCursor cursor, std::span<const DeferredMessage> pending) {
-    const std::lock_guard lock{mutex_};
-    cursor_ = std::move(cursor);
-    for (const DeferredMessage& message : pending) {
-        if (message.due == Clock::time_point{}) {
-            ready_.push_back(message.message);
-        } else {
-            defer(message.message, message.due);
-        }
-    }
 }
 
 }  // namespace nsq::broker

@@ -4,8 +4,10 @@
 
 #include <atomic>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -13,8 +15,10 @@
 
 #include "broker/consumer.h"
 #include "broker/pending.h"
+#include "broker/topic_shared.h"
 #include "nsq/sdk/broker.h"
 #include "storage/topic_log.h"
+#include "storage/topic_state.h"
 
 namespace nsq::broker {
 
@@ -32,10 +36,9 @@ struct ChannelContext {
 /// THREAD: any; one mutex, taken for short steps. Lock order: topic, channel, queue scan, loop.
 class Channel : public std::enable_shared_from_this<Channel> {
 public:
-    /// `distributed` is the topic's count of messages its channels may take; it outlives the channel's use.
-    Channel(std::string topic, std::string name, const ChannelContext& context,
-            std::shared_ptr<const std::atomic<std::uint64_t>> distributed, storage::LogCursor begin,
-            storage::MemoryAccount account);
+    /// It begins at `begin` of the topic's log.
+    Channel(std::string name, const ChannelContext& context, std::shared_ptr<TopicShared> topic,
+            storage::LogCursor begin);
 
     const std::string& name() const { return name_; }
 
@@ -56,6 +59,12 @@ public:
 
     void setPaused(bool paused);
     bool paused() const;
+
+    /// A stretch of the log the cursor jumps over.
+    struct Gap {
+        std::uint64_t fromIndex;
+        storage::LogCursor to;
+    };
 
     /// Tells all consumers that the channel is gone; it is not used again. With `onlyIfUnused` it refuses,
     /// and returns false, when there are consumers.
@@ -85,23 +94,41 @@ public:
     sdk::ChannelStats stats() const;
     std::size_t consumers() const;
 
-    // For stop and start.
+    // For the keeper, under the topic's lock.
 
-    /// The state to be saved: where the cursor is, and all that is pending. What waits for no time has a due
-    /// time of Clock::time_point{}.
-    struct Saved {
-        storage::LogCursor cursor;
-        std::vector<DeferredMessage> pending;
-    };
-    Saved save() const;
-    void restore(storage::LogCursor cursor, std::span<const DeferredMessage> pending);
+    /// True when there is something to be saved.
+    bool hasChanged() const;
+
+    /// What is to be saved: all of it, or what changed since the last call; nothing if nothing did.
+    std::optional<storage::ChannelState> save(bool everything);
+
+    /// Becomes what was saved; `cursor` and `pending` are what `state` says.
+    void restore(const storage::ChannelState& state, storage::LogCursor cursor, std::deque<Gap> gaps,
+                 std::vector<DeferredMessage> pending);
+
+    /// Adds messages to wait for their time; not as the topic's distribution does, but at the start.
+    void addDeferred(std::span<const DeferredMessage> messages);
+
+    /// Moves the cursor to `end`, the end of the log, if that is where it stands. Returns the segment it needs
+    /// the log from.
+    storage::SegmentPtr catchUp(const storage::LogCursor& end);
+
+    /// Lets go of memory before `oldest`, if the cursor is there; null: of all.
+    void rest(const storage::Extent* oldest);
+
+    /// Nothing is waiting, in flight or deferred.
+    bool isDrained() const;
+
+    /// Messages not finished.
+    std::uint64_t unfinished() const;
+
+    /// The messages that hold `segment`, by sequence number.
+    void collectHolding(const storage::Segment& segment, std::map<std::uint64_t, DeferredMessage>& messages) const;
+
+    /// Where those messages are now.
+    void relocate(const storage::Segment& from, const std::map<std::uint64_t, storage::BatchPlace>& places);
 
 private:
-    struct Gap {
-        std::uint64_t fromIndex;
-        storage::LogCursor to;
-    };
-
     /// What one take() may still give, and what it gave.
     struct Budget {
         std::uint64_t messages;
@@ -126,16 +153,24 @@ private:
     void addSingle(SingleInFlight single);
     void dropSingle(const SingleInFlight& single);
     void defer(PendingMessage message, Clock::time_point due);
+    void makeReady(PendingMessage message);
+    PendingMessage takeFirstReady();
+    void changed();
+    void noteKept(const PendingMessage& message, Clock::time_point due);
+    void noteRemoved(std::uint64_t seq);
+    bool isSaved() const { return topic_->keeper != nullptr && !ephemeral_; }
+    std::uint64_t passDamaged();
+    void onUnreadable(Clock::time_point now);
+    storage::LogStore& store() const { return *topic_->store; }
     void timeOut(Clock::time_point now);
     void wakeDeferred(Clock::time_point now);
     void scheduleAt(Clock::time_point when);
     Clock::time_point nextDeadline() const;
 
-    const std::string topic_;  ///< its topic's name, for messages
     const std::string name_;
+    const bool ephemeral_;
     const ChannelContext& context_;
-    const std::shared_ptr<const std::atomic<std::uint64_t>> distributed_;
-    const storage::MemoryAccount account_;
+    const std::shared_ptr<TopicShared> topic_;
 
     /// True while a subscription waits for messages: set under the lock, looked at without it on
     /// distribution.
@@ -152,10 +187,15 @@ private:
     std::vector<Consumer*> consumers_;
     std::deque<Consumer*> waiting_;  ///< have room and found nothing, the longest waiting first
     Clock::time_point scheduled_ = Clock::time_point::max();
+    Clock::time_point retryAt_ = Clock::time_point::max();  ///< a file could not be read
     bool paused_ = false;
     bool closed_ = false;
     bool freshFirst_ =
         false;  ///< who goes first alternates, so that neither requeued nor fresh messages starve
+
+    bool changed_ = false;                        ///< since it was saved last
+    bool saveAllKept_ = true;                     ///< the next save is of all that is kept
+    std::vector<storage::SavedMessage> changes_;  ///< of what is kept, since it was saved last
 
     std::atomic<std::uint64_t> messageCount_{0};
     std::uint64_t requeueCount_ = 0;

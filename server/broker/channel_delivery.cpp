@@ -6,6 +6,7 @@
 
 #include "broker/channel.h"
 #include "nsq/sdk/message.h"
+#include "storage/batch.h"
 
 namespace nsq::broker {
 
@@ -17,6 +18,16 @@ bool inSample(int percent) {
     return std::uniform_int_distribution{0, 99}(random) < percent;
 }
 
+/// What cannot be read is tried again after this time (chosen).
+constexpr std::chrono::seconds kRetryAfter{1};
+
+/// A frame in the log counts its first delivery; messages taken over from another server come with more.
+void storeAttempts(std::byte* frame, std::uint16_t deliveries) {
+    const auto first = sdk::loadBig<std::uint16_t>(frame + sdk::frame::kAttemptsOffset);
+    const int attempts = std::min(first + deliveries - 1, int{UINT16_MAX});
+    sdk::storeBig(frame + sdk::frame::kAttemptsOffset, static_cast<std::uint16_t>(attempts));
+}
+
 std::uint64_t seqOf(sdk::MessageId id) {
     return id.value & storage::TopicLog::kSeqMask;
 }
@@ -26,6 +37,7 @@ std::uint64_t seqOf(sdk::MessageId id) {
 std::size_t Channel::take(Consumer& consumer, std::size_t maxBytes, std::vector<sdk::MessageRun>& runs) {
     const std::lock_guard lock{mutex_};
     if (closed_) return 0;
+    if (available() > 0) changed();
     if (consumer.waiting) {
         std::erase(waiting_, &consumer);
         consumer.waiting = false;
@@ -56,44 +68,62 @@ void Channel::fill(Consumer& consumer, Budget& budget) {
 
 void Channel::takeReady(Consumer& consumer, Budget& budget, std::uint64_t most) {
     if (budget.bytes == 0) return;
-    most = std::min({most, budget.messages, static_cast<std::uint64_t>(ready_.size())});
-    std::size_t count = 0;
+    most = std::min(most, budget.messages);
+    std::vector<std::pair<PendingMessage, storage::Location>> taken;
     std::size_t bytes = 0;
-    for (; count < most; ++count) {
-        const std::size_t size = storage::frameSize(ready_[count].at.frame);
-        if ((count > 0 || budget.used) && bytes + size > budget.bytes) break;
+    storage::FrameFinder finder{store()};
+    while (taken.size() < most && !ready_.empty()) {
+        auto found = finder.find(ready_.front().place, ready_.front().seq);
+        if (!found) {
+            onUnreadable(budget.now);
+            break;
+        }
+        storage::Location& at = found.value();
+        if (at.frame == nullptr) {
+            ++droppedCount_;  // damaged; the store has reported it
+            takeFirstReady();
+            continue;
+        }
+        const std::size_t size = storage::frameSize(at.frame);
+        if ((!taken.empty() || budget.used) && bytes + size > budget.bytes) break;
         bytes += size;
+        taken.emplace_back(takeFirstReady(), std::move(at));
     }
-    if (count == 0) return;
+    if (taken.empty()) return;
     // The log's frames say attempts 1: deliver copies that say how many it is now.
-    storage::Block* const block = storage::Block::create(bytes, account_);
+    storage::Block* const block = storage::Block::create(bytes, store().account());
     sdk::BufferRef owner{block};
     std::byte* to = block->data();
-    for (std::size_t i = 0; i < count; ++i) {
-        PendingMessage message = std::move(ready_.front());
-        ready_.pop_front();
+    for (auto& [message, at] : taken) {
         if (message.attempts < UINT16_MAX) ++message.attempts;
-        const std::size_t size = storage::frameSize(message.at.frame);
-        std::memcpy(to, message.at.frame, size);
-        sdk::storeBig(to + sdk::frame::kAttemptsOffset, message.attempts);
+        const std::size_t size = storage::frameSize(at.frame);
+        std::memcpy(to, at.frame, size);
+        storeAttempts(to, message.attempts);
         to += size;
         addSingle({std::move(message), budget.now, budget.now + consumer.msgTimeout, &consumer});
     }
-    budget.runs.push_back({owner, {block->data(), bytes}, static_cast<std::uint32_t>(count)});
+    budget.runs.push_back({owner, {block->data(), bytes}, static_cast<std::uint32_t>(taken.size())});
     budget.used = true;
-    budget.messages -= count;
+    budget.messages -= taken.size();
     budget.bytes -= std::min(bytes, budget.bytes);
 }
 
 void Channel::takeFresh(Consumer& consumer, Budget& budget, std::uint64_t most) {
-    for (std::uint64_t left = fresh(); left > 0 && most > 0 && budget.messages > 0 && budget.bytes > 0;) {
-        if (budget.used && storage::nextSize(cursor_) > budget.bytes) return;
+    for (;;) {
+        const std::uint64_t left = fresh();
+        if (left == 0 || most == 0 || budget.messages == 0 || budget.bytes == 0) return;
         std::uint64_t count = std::min({left, most, budget.messages, std::uint64_t{InFlightRun::kMost}});
         if (!gaps_.empty()) count = std::min(count, gaps_.front().fromIndex - cursor_.index);
         if (consumer.sampleRate > 0) count = 1;
-        storage::LogRun read = storage::readRun(cursor_, count, budget.bytes);
+        const std::uint64_t before = cursor_.index;
+        auto got = storage::readRun(store(), cursor_, {count, budget.bytes, budget.used});
+        if (!got) return onUnreadable(budget.now);
+        storage::LogRun& read = got.value();
+        if (read.count == 0 && cursor_.batchLeft > 0) return;  // too large
+        droppedCount_ += cursor_.index - before - read.count;  // damaged; the store has reported it
+        if (read.count == 0) droppedCount_ += passDamaged();
         jumpGaps();
-        left -= read.count;
+        if (read.count == 0) continue;
         if (consumer.sampleRate > 0 && !inSample(consumer.sampleRate)) {
             ++droppedCount_;
             continue;
@@ -105,7 +135,7 @@ void Channel::takeFresh(Consumer& consumer, Budget& budget, std::uint64_t most) 
         budget.runs.push_back({read.first.owner, read.frames(), read.count});
         InFlightRun run;
         run.firstSeq = read.firstSeq;
-        run.first = std::move(read.first);
+        run.place = std::move(read.place);
         run.unfinished.set();
         run.unfinished >>= InFlightRun::kMost - read.count;
         run.count = run.live = read.count;
@@ -114,6 +144,22 @@ void Channel::takeFresh(Consumer& consumer, Budget& budget, std::uint64_t most) 
         if (run.deadline < scheduled_) scheduleAt(run.deadline);
         consumer.runs.add(std::move(run));
     }
+}
+
+/// The log has nothing where messages should be: they are damaged. Returns how many.
+std::uint64_t Channel::passDamaged() {
+    const std::uint64_t to = gaps_.empty() ? topic_->distributed.load(std::memory_order_seq_cst)
+                                           : gaps_.front().fromIndex;
+    const std::uint64_t lost = to > cursor_.index ? to - cursor_.index : 0;
+    cursor_.index += lost;
+    return lost;
+}
+
+/// A file cannot be read now; nothing is lost. It is tried again soon, or when somebody asks.
+void Channel::onUnreadable(Clock::time_point now) {
+    if (retryAt_ != Clock::time_point::max()) return;
+    retryAt_ = now + kRetryAfter;
+    if (retryAt_ < scheduled_) scheduleAt(retryAt_);
 }
 
 void Channel::wait(Consumer& consumer) {
@@ -138,6 +184,7 @@ std::vector<sdk::Subscription::Failure> Channel::finish(Consumer& consumer,
                                                         std::span<const sdk::MessageId> ids) {
     std::vector<sdk::Subscription::Failure> failures;
     const std::lock_guard lock{mutex_};
+    changed();
     for (std::size_t i = 0; i < ids.size(); ++i) {
         const std::uint64_t seq = seqOf(ids[i]);
         if (isForeign(consumer, ids[i])) {
@@ -163,14 +210,17 @@ std::vector<sdk::Subscription::Failure> Channel::finish(Consumer& consumer,
 bool Channel::isForeign(Consumer& consumer, sdk::MessageId id) const {
     if (id.value >> storage::TopicLog::kSeqBits == static_cast<std::uint64_t>(context_.nodeId)) return false;
     const std::uint64_t seq = seqOf(id);
-    const std::byte* frame = nullptr;
+    PendingMessage message;
     if (const InFlightRun* run = consumer.runs.find(seq)) {
-        frame = run->message(seq).at.frame;
+        message = run->message(seq);
     } else if (const auto single = singles_.find(seq); single != singles_.end()) {
-        frame = single->second.message.at.frame;
+        message = single->second.message;
+    } else {
+        return true;
     }
-    if (frame == nullptr) return true;
-    const sdk::Bytes text{frame + sdk::frame::kIdOffset, sdk::MessageId::kTextLength};
+    const auto found = storage::FrameFinder{store()}.find(message.place, seq);
+    if (!found || found.value().frame == nullptr) return false;
+    const sdk::Bytes text{found.value().frame + sdk::frame::kIdOffset, sdk::MessageId::kTextLength};
     return sdk::MessageId::parse(sdk::asText(text)) != id;
 }
 
@@ -184,6 +234,7 @@ sdk::Error Channel::notInFlight(const Consumer& consumer, std::uint64_t seq) con
 
 /// Ends the flight of a message of `consumer`.
 sdk::Result<SingleInFlight> Channel::takeBack(Consumer& consumer, sdk::MessageId id) {
+    changed();
     const std::uint64_t seq = seqOf(id);
     if (isForeign(consumer, id)) return sdk::Error{sdk::ErrorCode::kNotInFlight, "ID not in flight"};
     if (InFlightRun* run = consumer.runs.find(seq)) {
@@ -204,12 +255,15 @@ sdk::Result<void> Channel::requeue(Consumer& consumer, sdk::MessageId id, std::c
     if (!single) return single.error();
     ++requeueCount_;
     if (delay.count() > 0) {
-        // It may stay for an hour: alone, not with the whole block it came in.
         PendingMessage message = std::move(single.value().message);
-        message.at = storage::copyOf(message.at, account_);
+        if (message.place.segment->isInMemory()) {
+            // It may stay for an hour: alone, not with the whole block it came in.
+            const auto found = storage::FrameFinder{store()}.find(message.place, message.seq);
+            message.place = storage::copyInMemory(message.seq, found.value(), store().account());
+        }
         defer(std::move(message), Clock::now() + delay);
     } else {
-        ready_.push_back(std::move(single.value().message));
+        makeReady(std::move(single.value().message));
         wakeOne();
     }
     return {};

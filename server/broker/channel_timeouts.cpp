@@ -14,6 +14,7 @@ void Channel::onDeadline(Clock::time_point when) {
     const Clock::time_point now = Clock::now();
     timeOut(now);
     wakeDeferred(now);
+    if (retryAt_ <= now) retryAt_ = Clock::time_point::max();
     scheduled_ = Clock::time_point::max();
     if (const Clock::time_point next = nextDeadline(); next != scheduled_) scheduleAt(next);
     wakeOne();
@@ -27,7 +28,7 @@ void Channel::timeOut(Clock::time_point now) {
             any = true;
             const InFlightRun run = consumer->runs.popFront();
             for (std::uint64_t seq = run.firstSeq; seq < run.firstSeq + run.count; ++seq) {
-                if (run.holds(seq)) ready_.push_back(run.message(seq));
+                if (run.holds(seq)) makeReady(run.message(seq));
             }
         }
         if (any && consumer->room() > 0) wait(*consumer);
@@ -35,7 +36,7 @@ void Channel::timeOut(Clock::time_point now) {
     while (!singleDeadlines_.empty() && singleDeadlines_.begin()->first <= now) {
         const SingleInFlight single = singles_.at(singleDeadlines_.begin()->second);
         dropSingle(single);
-        ready_.push_back(single.message);
+        makeReady(single.message);
         if (single.owner != nullptr && single.owner->room() > 0) wait(*single.owner);
     }
     timeoutCount_ += ready_.size() - before;
@@ -50,9 +51,23 @@ void Channel::wakeDeferred(Clock::time_point now) {
 }
 
 void Channel::defer(PendingMessage message, Clock::time_point due) {
+    noteKept(message, due);
     deferred_.push_back({due, std::move(message)});
     std::ranges::push_heap(deferred_, std::less<>{});
     if (due < scheduled_) scheduleAt(due);
+}
+
+/// `message` is to be delivered again as soon as somebody takes it.
+void Channel::makeReady(PendingMessage message) {
+    noteKept(message, {});
+    ready_.push_back(std::move(message));
+}
+
+PendingMessage Channel::takeFirstReady() {
+    PendingMessage message = std::move(ready_.front());
+    ready_.pop_front();
+    noteRemoved(message.seq);
+    return message;
 }
 
 void Channel::scheduleAt(Clock::time_point when) {
@@ -61,7 +76,8 @@ void Channel::scheduleAt(Clock::time_point when) {
 }
 
 Clock::time_point Channel::nextDeadline() const {
-    Clock::time_point next = deferred_.empty() ? Clock::time_point::max() : deferred_.front().due;
+    Clock::time_point next = retryAt_;
+    if (!deferred_.empty()) next = std::min(next, deferred_.front().due);
     if (!singleDeadlines_.empty()) next = std::min(next, singleDeadlines_.begin()->first);
     for (const Consumer* consumer : consumers_) next = std::min(next, consumer->runs.nextDeadline());
     return next;

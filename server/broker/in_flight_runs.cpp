@@ -17,7 +17,7 @@ void InFlightRuns::release(InFlightRun& run, std::uint64_t seq) {
     run.remove(seq);
     --live_;
     if (run.live == 0) {
-        run.first.owner = {};
+        run.place = {};
         ++finishedRuns_;
         dropFinished();
     }
@@ -41,6 +41,14 @@ InFlightRun InFlightRuns::popFront() {
     live_ -= run.live;
     dropFinished();
     return run;
+}
+
+std::vector<InFlightRun> InFlightRuns::inSegment(const storage::Segment& segment) const {
+    std::vector<InFlightRun> runs;
+    std::ranges::copy_if(runs_, std::back_inserter(runs), [&](const InFlightRun& run) {
+        return run.live > 0 && run.place.segment.get() == &segment;
+    });
+    return runs;
 }
 
 void InFlightRuns::clear() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <vector>
 
 #include "broker/pending.h"
 
@@ -32,6 +33,9 @@ public:
     bool empty() const { return runs_.empty(); }
     std::size_t live() const { return live_; }
     void clear();
+
+    /// Copies of the runs with messages of `segment`.
+    std::vector<InFlightRun> inSegment(const storage::Segment& segment) const;
 
     auto begin() const { return runs_.begin(); }
     auto end() const { return runs_.end(); }

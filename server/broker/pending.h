@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "nsq/sdk/loop.h"
-#include "storage/topic_log.h"
+#include "storage/log_cursor.h"
 
 namespace nsq::broker {
 
@@ -15,7 +15,7 @@ struct Consumer;
 /// A message a channel has taken from its topic's log and that is not finished.
 struct PendingMessage {
     std::uint64_t seq = 0;
-    storage::Location at;
+    storage::BatchPlace place;
     std::uint16_t attempts = 0;  ///< deliveries so far
 };
 
@@ -42,7 +42,7 @@ struct InFlightRun {
     static constexpr std::uint32_t kMost = 256;  ///< messages; a larger batch takes several runs
 
     std::uint64_t firstSeq = 0;
-    storage::Location first;
+    storage::BatchPlace place;
     std::bitset<kMost> unfinished;
     std::uint32_t count = 0;
     std::uint32_t live = 0;  ///< how many bits of `unfinished` are set
@@ -56,10 +56,7 @@ struct InFlightRun {
         unfinished.reset(seq - firstSeq);
         --live;
     }
-    PendingMessage message(std::uint64_t seq) const {
-        return {
-            seq, {first.owner, storage::frameAt(first.frame, static_cast<std::uint32_t>(seq - firstSeq))}, 1};
-    }
+    PendingMessage message(std::uint64_t seq) const { return {seq, place, 1}; }
 };
 
 }  // namespace nsq::broker

@@ -2,64 +2,111 @@
 
 #include <algorithm>
 
+#include "broker/saved_time.h"
 #include "nsq/sdk/names.h"
+#include "storage/topic_directory.h"
 
 namespace nsq::broker {
 
 namespace {
 
-std::int64_t unixNow() {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
-}
+/// Failures remembered: long after all who may ask have asked (chosen).
+constexpr std::size_t kMostFailures = 64;
 
 sdk::Error deleted(const std::string& name) {
     return {sdk::ErrorCode::kDeleted, "topic " + name + " is being deleted"};
 }
 
+storage::LogConfig logConfig(const TopicContext& context, const std::filesystem::path& directory) {
+    return {.nodeId = context.channel.nodeId,
+            .directory = directory,
+            .maxBytesPerFile = static_cast<std::uint64_t>(context.maxBytesPerFile),
+            .memoryMessages = context.memQueueSize,
+            .writeThrough = context.durability != Durability::kMemory};
+}
+
 }  // namespace
 
 Topic::Topic(std::string name, const TopicContext& context, std::uint64_t firstSeq)
-    : name_(std::move(name)),
-      context_(context),
-      ephemeral_(sdk::isEphemeral(name_)),
-      log_(firstSeq, context.channel.nodeId, std::make_shared<std::atomic<std::int64_t>>(0)),
+    : context_(context),
+      ephemeral_(sdk::isEphemeral(name)),
+      directory_(ephemeral_ ? std::filesystem::path{} : storage::topicDirectory(context.dataPath, name)),
+      shared_(std::make_shared<TopicShared>(name, ephemeral_ ? nullptr : &context.keeper)),
+      log_(firstSeq, logConfig(context, directory_), shared_->store),
       distributed_(log_.end()),
-      distributedIndex_(std::make_shared<std::atomic<std::uint64_t>>(0)) {}
+      journal_(storage::stateFile(directory_), context.durability == Durability::kPower) {}
 
-sdk::Result<void> Topic::append(const sdk::Publication& publication) {
+sdk::Result<void> Topic::create() {
+    shared_->topic = weak_from_this();
+    if (!isSaved()) return {};
+    std::error_code failure;
+    std::filesystem::create_directory(directory_, failure);
+    if (failure) return storage::storageError(directory_, "cannot be created", failure.value());
+    const std::lock_guard lock{mutex_};
+    return save(Save::kEverything);
+}
+
+// ---- publishing
+
+sdk::Result<std::uint64_t> Topic::append(const sdk::Publication& publication) {
     std::size_t bytes = 0;
     for (const sdk::Bytes body : publication.bodies) bytes += body.size();
     const std::lock_guard lock{mutex_};
-    if (closed_) return deleted(name_);
-    // The block that is being filled does not count, or a topic without messages could be full of it.
-    const std::int64_t used = log_.memoryBytes() - log_.tailBytes();
-    if (used + static_cast<std::int64_t>(bytes) > context_.maxBytes) {
-        return sdk::Error{sdk::ErrorCode::kTopicFull, "topic " + name_ + " is full: it may hold " +
+    if (closed_) return deleted(name());
+    if (context_.maxBytes > 0 && log_.store().bytes() + bytes > static_cast<std::uint64_t>(context_.maxBytes)) {
+        return sdk::Error{sdk::ErrorCode::kTopicFull, "topic " + name() + " is full: it may hold " +
                                                           std::to_string(context_.maxBytes) + " bytes"};
     }
     if (auto covered = context_.lease.cover(log_.nextSeq() + publication.bodies.size()); !covered)
-        return covered;
+        return covered.error();
     if (publication.delay.count() > 0) {
         const Clock::time_point due = Clock::now() + publication.delay;
-        for (storage::LogMessage& message : log_.store(publication.bodies, unixNow())) {
-            newDeferred_.push_back({due, {message.seq, std::move(message.at), 0}});
+        for (storage::LogMessage& message : log_.appendDeferred(publication.bodies, unixNow(), toUnixNs(due))) {
+            newDeferred_.push_back({due, {message.seq, std::move(message.place), 0}});
         }
     } else {
         log_.append(publication.bodies, unixNow());
     }
-    messageCount_ += publication.bodies.size();
-    messageBytes_ += bytes;
-    return {};
+    newMessages_ += publication.bodies.size();
+    newBytes_ += bytes;
+    return log_.appended();
 }
 
 void Topic::commit() {
     const std::lock_guard lock{mutex_};
-    if (!log_.commit() && newDeferred_.empty()) return;
+    const std::uint64_t before = log_.committed();
+    if (before == log_.appended()) return;
+    if (auto committed = log_.commit(); !committed) {
+        noteFailure(before, log_.appended(), committed.error());
+        newDeferred_.clear();
+        newMessages_ = newBytes_ = 0;
+        return;
+    }
+    messageCount_ += std::exchange(newMessages_, 0);
+    messageBytes_ += std::exchange(newBytes_, 0);
     std::ranges::move(newDeferred_, std::back_inserter(undistributed_));
     newDeferred_.clear();
+    letMemoryGo();
     distribute();
+    shared_->mark();
+}
+
+void Topic::noteFailure(std::uint64_t from, std::uint64_t to, const sdk::Error& error) {
+    if (!failing_) context_.logger.error("TOPIC({}): {}", name(), error.text);
+    failing_ = true;
+    context_.health.failed(name(), error);
+    if (failures_.size() == kMostFailures) failures_.erase(failures_.begin());
+    failures_.push_back({from, to, error});
+    mayHaveFailed_.store(true, std::memory_order_release);
+    shared_->mark();
+}
+
+sdk::Result<void> Topic::outcome(std::uint64_t append) const {
+    const std::lock_guard lock{mutex_};
+    for (const Failure& failure : failures_) {
+        if (append > failure.from && append <= failure.to) return failure.error;
+    }
+    return {};
 }
 
 void Topic::distribute() {
@@ -67,10 +114,13 @@ void Topic::distribute() {
         const storage::LogCursor end = log_.end();
         const std::uint64_t total = end.index - distributed_.index + undistributed_.size();
         distributed_ = end;
-        distributedIndex_->store(end.index, std::memory_order_seq_cst);
+        shared_->distributed.store(end.index, std::memory_order_seq_cst);
         if (total == 0) return;
         for (const auto& [name, channel] : channels_) channel->onDistributed(total, undistributed_);
-        undistributed_.clear();
+        if (!undistributed_.empty()) {
+            undistributed_.clear();
+            saveAllUndistributed_ = true;
+        }
     }
     limitEphemeral();
 }
@@ -79,13 +129,14 @@ void Topic::distribute() {
 void Topic::limitEphemeral() {
     if (ephemeral_ && waitingHere() > context_.memQueueSize) {
         storage::LogCursor to = distributed_;
-        storage::skip(to, waitingHere() - context_.memQueueSize);
-        dropUndistributed(to);
+        if (storage::skip(log_.store(), to, waitingHere() - context_.memQueueSize)) dropUndistributed(to);
     }
     for (const auto& [name, channel] : channels_) {
         if (ephemeral_ || sdk::isEphemeral(name)) channel->dropBeyond(context_.memQueueSize);
     }
 }
+
+// ---- channels
 
 std::shared_ptr<Channel> Topic::channel(std::string_view name) const {
     const std::lock_guard lock{mutex_};
@@ -93,68 +144,89 @@ std::shared_ptr<Channel> Topic::channel(std::string_view name) const {
     return found == channels_.end() ? nullptr : found->second;
 }
 
-sdk::Result<std::shared_ptr<Channel>> Topic::makeChannel(std::string_view name, bool& created) {
+sdk::Result<std::shared_ptr<Channel>> Topic::makeChannel(std::string_view channelName, bool& created) {
     const std::lock_guard lock{mutex_};
     created = false;
-    if (closed_) return deleted(name_);
-    if (const auto found = channels_.find(name); found != channels_.end()) return found->second;
-    auto channel = std::make_shared<Channel>(name_, std::string(name), context_.channel, distributedIndex_,
-                                             distributed_, log_.account());
-    channels_.emplace(name, channel);
+    if (closed_) return deleted(name());
+    if (const auto found = channels_.find(channelName); found != channels_.end()) return found->second;
+    auto channel = std::make_shared<Channel>(std::string(channelName), context_.channel, shared_, distributed_);
+    channels_.emplace(channelName, channel);
+    if (!sdk::isEphemeral(channelName)) {
+        // Before it gets anything: who was told of it will have it after a crash.
+        if (auto saved = saveNow(); !saved) {
+            channels_.erase(channels_.find(channelName));
+            return saved.error();
+        }
+    }
     created = true;
     hadChannel_ = true;
     distribute();
     return channel;
 }
 
-std::shared_ptr<Channel> Topic::removeChannel(std::string_view name, bool onlyIfUnused) {
+std::shared_ptr<Channel> Topic::removeChannel(std::string_view name, bool onlyIfUnused, sdk::Result<void>& saved) {
     const std::lock_guard lock{mutex_};
     const auto found = channels_.find(name);
     if (found == channels_.end()) return nullptr;
     std::shared_ptr<Channel> channel = found->second;
     if (!channel->close(onlyIfUnused)) return nullptr;
     channels_.erase(found);
+    emptied_ = true;
+    if (!sdk::isEphemeral(name)) saved = save(Save::kEverything);
+    shared_->mark();
     return channel;
 }
 
-void Topic::empty() {
+sdk::Result<void> Topic::empty() {
     const std::lock_guard lock{mutex_};
     const storage::LogCursor end = log_.end();
     if (end.index != distributed_.index) dropUndistributed(end);
     undistributed_.clear();
+    saveAllUndistributed_ = true;
+    emptied_ = true;
+    return saveNow();
 }
 
 /// Drops messages up to `to`.
 void Topic::dropUndistributed(const storage::LogCursor& to) {
     for (const auto& [name, channel] : channels_) channel->skipUndistributed(distributed_, to);
     distributed_ = to;
-    distributedIndex_->store(to.index, std::memory_order_seq_cst);
+    shared_->distributed.store(to.index, std::memory_order_seq_cst);
     // Who looked in between saw too little, and waits.
     for (const auto& [name, channel] : channels_) channel->onDistributed(0, {});
 }
 
-void Topic::emptyChannel(Channel& channel) {
+sdk::Result<void> Topic::emptyChannel(Channel& channel) {
     const std::lock_guard lock{mutex_};
     channel.empty(distributed_);
+    emptied_ = true;
+    return saveNow();
 }
 
-void Topic::setPaused(bool paused) {
+sdk::Result<void> Topic::setPaused(bool paused) {
     const std::lock_guard lock{mutex_};
     paused_ = paused;
     distribute();
+    return saveNow();
 }
 
-std::uint64_t Topic::close() {
+sdk::Result<void> Topic::setChannelPaused(Channel& channel, bool paused) {
+    const std::lock_guard lock{mutex_};
+    channel.setPaused(paused);
+    return saveNow();
+}
+
+sdk::Result<std::filesystem::path> Topic::close() {
     const std::lock_guard lock{mutex_};
     closed_ = true;
     for (const auto& [name, channel] : channels_) channel->close(false);
     channels_.clear();
     // A publisher that used it last may keep it for long: not its messages, though.
-    log_.commit();
-    distributed_ = log_.end();
+    log_.rest();
     newDeferred_.clear();
     undistributed_.clear();
-    return log_.nextSeq();
+    context_.health.recovered(name());
+    return putFilesAside();
 }
 
 bool Topic::isAbandoned() const {
@@ -170,11 +242,16 @@ std::uint64_t Topic::nextSeq() const {
 sdk::TopicStats Topic::stats(const std::string& channelFilter) const {
     const std::lock_guard lock{mutex_};
     sdk::TopicStats stats;
-    stats.name = name_;
+    stats.name = name();
     stats.depth = static_cast<std::int64_t>(waitingHere() + undistributed_.size());
+    if (const storage::ExtentPtr memory = shared_->store->memory(); isSaved()) {
+        const std::uint64_t inMemoryFrom = memory ? memory->firstIndex : log_.end().index;
+        const std::uint64_t behind = inMemoryFrom - std::min(inMemoryFrom, distributed_.index);
+        stats.backendDepth = static_cast<std::int64_t>(std::min(waitingHere(), behind));
+    }
     stats.messageCount = messageCount_;
     stats.messageBytes = messageBytes_;
-    stats.memoryBytes = log_.memoryBytes();
+    stats.memoryBytes = shared_->store->account()->load(std::memory_order_relaxed);
     stats.paused = paused_;
     for (const auto& [name, channel] : channels_) {
         if (channelFilter.empty() || channelFilter == name) stats.channels.push_back(channel->stats());
@@ -184,7 +261,7 @@ sdk::TopicStats Topic::stats(const std::string& channelFilter) const {
 
 storage::TopicMetadata Topic::metadata() const {
     const std::lock_guard lock{mutex_};
-    storage::TopicMetadata metadata{name_, paused_, {}};
+    storage::TopicMetadata metadata{name(), paused_, {}};
     for (const auto& [name, channel] : channels_) {
         if (!sdk::isEphemeral(name)) metadata.channels.push_back({name, channel->paused()});
     }

@@ -1,91 +1,160 @@
 #pragma once
 
+#include <spdlog/logger.h>
+
 #include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "broker/channel.h"
+#include "broker/disk_health.h"
+#include "broker/syncer.h"
+#include "broker/topic_shared.h"
 #include "nsq/sdk/broker.h"
+#include "storage/log_recovery.h"
 #include "storage/metadata.h"
 #include "storage/sequence_lease.h"
+#include "storage/state_journal.h"
 #include "storage/topic_log.h"
 
 namespace nsq::broker {
+
+/// When a publish may be acknowledged; the option of that name.
+enum class Durability {
+    kMemory,  ///< at once: the disk gets what does not fit into memory, and the rest at the stop
+    kCrash,   ///< when the kernel has it: it survives the death of the process
+    kPower,   ///< when the disk has it
+};
 
 /// What all topics of a broker share.
 struct TopicContext {
     ChannelContext channel;
     storage::SequenceLease& lease;
-    std::int64_t maxBytes;       ///< memory one topic's messages may take
-    std::uint64_t memQueueSize;  ///< messages that an ephemeral topic or channel keeps
+    spdlog::logger& logger;
+    Keeper& keeper;
+    Syncer& syncer;
+    DiskHealth& health;
+    std::filesystem::path dataPath;
+    Durability durability;
+    std::int64_t maxBytes;         ///< a topic's log may take; 0: no limit
+    std::int64_t maxBytesPerFile;
+    std::uint64_t memQueueSize;    ///< messages kept in memory, or at all in ephemeral topics and channels
+    std::uint64_t syncEvery;       ///< messages
+    std::chrono::milliseconds syncTimeout;
 };
 
 /// A topic: its log, its channels, and how far the log is distributed to them.
 /// THREAD: any; one mutex, taken for short steps. Lock order: topic, channel.
-class Topic {
+class Topic : public std::enable_shared_from_this<Topic> {
 public:
     Topic(std::string name, const TopicContext& context, std::uint64_t firstSeq);
 
-    const std::string& name() const { return name_; }
+    const std::string& name() const { return shared_->name; }
 
-    /// Appends messages; they are delivered after the next commit. kTopicFull, kDeleted, kStorage.
-    sdk::Result<void> append(const sdk::Publication& publication);
+    /// Makes its files, so that a crash does not forget it. Once, before it is used. kStorage.
+    sdk::Result<void> create();
+
+    /// Becomes what an earlier run left. `channels` is used where the topic's own state is damaged. Returns
+    /// what there is to say about it. kStorage when files cannot be read. Instead of create().
+    sdk::Result<std::vector<std::string>> restore(const std::vector<storage::ChannelMetadata>& channels);
+
+    /// Appends messages; they are delivered after the next commit. Returns what to ask outcome() for.
+    /// kTopicFull, kDeleted, kStorage.
+    sdk::Result<std::uint64_t> append(const sdk::Publication& publication);
 
     /// Makes what was appended available to the channels.
     void commit();
 
+    /// False: no append has failed yet, and outcome() need not be asked. THREAD: any.
+    bool mayHaveFailed() const { return mayHaveFailed_.load(std::memory_order_acquire); }
+
+    /// What became of an append that was committed, and synced if that is asked for.
+    sdk::Result<void> outcome(std::uint64_t append) const;
+
     /// The channel of that name, or null.
     std::shared_ptr<Channel> channel(std::string_view name) const;
 
-    /// The channel of that name, made if there is none: `created` says so. kDeleted.
+    /// The channel of that name, made if there is none: `created` says so. kDeleted, kStorage.
     sdk::Result<std::shared_ptr<Channel>> makeChannel(std::string_view name, bool& created);
 
     /// Takes the channel out and closes it. Null when there is none. With `onlyIfUnused` it stays when it has
-    /// consumers.
-    std::shared_ptr<Channel> removeChannel(std::string_view name, bool onlyIfUnused);
+    /// consumers. `saved` tells whether the disk knows.
+    std::shared_ptr<Channel> removeChannel(std::string_view name, bool onlyIfUnused, sdk::Result<void>& saved);
 
     /// Drops what its channels do not have yet.
-    void empty();
-    void emptyChannel(Channel& channel);
+    sdk::Result<void> empty();
+    sdk::Result<void> emptyChannel(Channel& channel);
 
-    void setPaused(bool paused);
+    sdk::Result<void> setPaused(bool paused);
+    sdk::Result<void> setChannelPaused(Channel& channel, bool paused);
 
-    /// Closes it and all its channels. Returns the end of its sequence numbers.
-    std::uint64_t close();
+    /// Closes it and all its channels, and puts its files out of the way. Returns where, for the caller to
+    /// remove them; an empty path: there are none. kStorage.
+    sdk::Result<std::filesystem::path> close();
 
     /// True for an ephemeral topic whose last channel has gone.
     bool isAbandoned() const;
 
     sdk::TopicStats stats(const std::string& channelFilter) const;
     storage::TopicMetadata metadata() const;
-
-    /// Writes everything into `directory`, or reads it back; see topic_files.cpp. `maxBytesPerFile` as the
-    /// option.
-    sdk::Result<void> save(const std::filesystem::path& directory, std::int64_t maxBytesPerFile) const;
-    sdk::Result<std::vector<std::string>> restore(const std::filesystem::path& directory);
-
     std::uint64_t nextSeq() const;
 
+    /// Saves what changed, removes files nobody needs, lets memory go. Returns when to come again at the latest,
+    /// if so. THREAD: the keeper.
+    std::optional<std::chrono::milliseconds> keep();
+
+    /// Brings what was committed onto the disk. THREAD: the syncer.
+    void sync();
+
+    /// Saves all. Nothing is appended or delivered any more.
+    sdk::Result<void> finish();
+
 private:
-    using Pending = std::vector<DeferredMessage>;
+    /// Appends that failed: those after `from`, up to `to`.
+    struct Failure {
+        std::uint64_t from;
+        std::uint64_t to;
+        sdk::Error error;
+    };
 
     void distribute();
     void limitEphemeral();
     void dropUndistributed(const storage::LogCursor& to);
     std::uint64_t waitingHere() const { return log_.end().index - distributed_.index; }
+    void noteFailure(std::uint64_t from, std::uint64_t to, const sdk::Error& error);
+    bool isSaved() const { return shared_->keeper != nullptr; }
 
-    const std::string name_;
+    // topic_state.cpp: what is saved, and how it comes back.
+    enum class Save { kIfChanged, kNow, kEverything };
+    sdk::Result<void> save(Save how);
+    sdk::Result<void> saveNow() { return save(Save::kNow); }
+    bool hasChanged() const;
+    storage::TopicState collectState(bool everything);
+    sdk::Result<void> restoreChannels(const storage::TopicState& state, const storage::RecoveredLog& found);
+    sdk::Result<std::filesystem::path> putFilesAside();
+
+    // topic_upkeep.cpp
+    std::vector<storage::SegmentPtr> releaseSegments();
+    const storage::Segment* oldestNeeded();
+    bool isDrained() const;
+    void moveStragglers(const storage::Segment& oldest);
+    bool moveOutOf(const storage::SegmentPtr& segment);
+    void letMemoryGo();
+    bool wantsSync(Clock::time_point now) const;
+    std::optional<std::chrono::milliseconds> nextVisit(Clock::time_point now);
+
     const TopicContext& context_;
     const bool ephemeral_;
+    const std::filesystem::path directory_;  ///< empty: nothing touches the disk
+    const std::shared_ptr<TopicShared> shared_;
 
     mutable std::mutex mutex_;
     storage::TopicLog log_;
-    storage::LogCursor distributed_;  ///< channels may take what is before it
-    /// distributed_.index, for channels to read without the topic's lock.
-    const std::shared_ptr<std::atomic<std::uint64_t>> distributedIndex_;
+    storage::LogCursor distributed_;              ///< channels may take what is before it
     std::vector<DeferredMessage> newDeferred_;    ///< appended, not committed
     std::vector<DeferredMessage> undistributed_;  ///< deferred messages committed and not distributed
     std::map<std::string, std::shared_ptr<Channel>, std::less<>> channels_;
@@ -94,6 +163,31 @@ private:
     bool closed_ = false;
     std::uint64_t messageCount_ = 0;
     std::uint64_t messageBytes_ = 0;
+    std::uint64_t newMessages_ = 0;  ///< appended, not committed
+    std::uint64_t newBytes_ = 0;
+    std::vector<Failure> failures_;
+    std::atomic<bool> mayHaveFailed_{false};
+
+    // What is saved.
+    storage::StateJournal journal_;
+    bool failing_ = false;              ///< the last write failed
+    std::size_t savedUndistributed_ = 0;  ///< of undistributed_, those that are saved
+    bool saveAllUndistributed_ = true;
+    std::uint64_t savedAt_ = 0;  ///< log_.committed() when it was saved last
+
+    // What is on the disk for certain.
+    std::uint64_t synced_ = 0;        ///< log_.committed() then
+    std::uint64_t unsyncedFrom_ = 0;  ///< segments before this one are
+    bool unsyncedNames_ = true;       ///< a directory has changed
+    bool unsyncedState_ = true;       ///< something other than messages was acknowledged
+    Clock::time_point unsyncedSince_ = Clock::time_point::max();
+    bool syncing_ = false;
+
+    bool emptied_ = false;  ///< since the keeper came last
+    bool resting_ = true;   ///< no memory is held
+    Clock::time_point lastCommit_{};
+    Clock::time_point nextVisit_ = Clock::time_point::max();
+    std::map<std::uint64_t, std::uint32_t> unmoved_;  ///< segments too full to be moved, with their holds then
 };
 
 }  // namespace nsq::broker

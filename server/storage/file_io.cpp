@@ -19,10 +19,40 @@ sdk::Error storageError(const fs::path& path, std::string_view what, int error) 
     return {sdk::ErrorCode::kStorage, path.string() + ": " + std::string(what) + ": " + std::strerror(error)};
 }
 
-sdk::Result<File> createFile(const fs::path& path) {
-    File file{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)};
-    if (file.fd() < 0) return storageError(path, "cannot be created", errno);
+sdk::Result<File> openFile(const fs::path& path, int flags) {
+    File file{::open(path.c_str(), flags | O_CLOEXEC, 0600)};
+    if (file.fd() < 0)
+        return storageError(path, (flags & O_CREAT) != 0 ? "cannot be created" : "cannot be opened", errno);
     return file;
+}
+
+sdk::Result<File> createFile(const fs::path& path) {
+    return openFile(path, O_WRONLY | O_CREAT | O_TRUNC);
+}
+
+sdk::Result<void> writeAt(const File& file, std::uint64_t offset, sdk::Bytes bytes, const fs::path& path) {
+    while (!bytes.empty()) {
+        const ssize_t written = ::pwrite(file.fd(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return storageError(path, "cannot be written", errno);
+        bytes = bytes.subspan(static_cast<std::size_t>(written));
+        offset += static_cast<std::uint64_t>(written);
+    }
+    return {};
+}
+
+sdk::Result<std::size_t> readAt(const File& file, std::uint64_t offset, std::span<std::byte> to,
+                                const fs::path& path) {
+    std::size_t have = 0;
+    while (have < to.size()) {
+        const ssize_t got =
+            ::pread(file.fd(), to.data() + have, to.size() - have, static_cast<off_t>(offset + have));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return storageError(path, "cannot be read", errno);
+        if (got == 0) break;
+        have += static_cast<std::size_t>(got);
+    }
+    return have;
 }
 
 sdk::Result<void> writeAll(const File& file, sdk::Bytes bytes, const fs::path& path) {
@@ -61,21 +91,16 @@ sdk::Result<void> syncDirectory(const fs::path& path) {
 }
 
 sdk::Result<std::vector<std::byte>> readFile(const fs::path& path) {
-    const File file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
-    if (file.fd() < 0) return storageError(path, "cannot be opened", errno);
+    const sdk::Result<File> opened = openFile(path, O_RDONLY);
+    if (!opened) return opened.error();
+    const File& file = opened.value();
     struct stat status {};
     if (::fstat(file.fd(), &status) != 0) return storageError(path, "cannot be examined", errno);
     if (!S_ISREG(status.st_mode)) return storageError(path, "not a regular file", EINVAL);
     std::vector<std::byte> bytes(static_cast<std::size_t>(status.st_size));
-    std::size_t have = 0;
-    while (have < bytes.size()) {
-        const ssize_t got = ::read(file.fd(), bytes.data() + have, bytes.size() - have);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return storageError(path, "cannot be read", errno);
-        if (got == 0) break;
-        have += static_cast<std::size_t>(got);
-    }
-    bytes.resize(have);
+    const sdk::Result<std::size_t> have = readAt(file, 0, bytes, path);
+    if (!have) return have.error();
+    bytes.resize(have.value());
     return bytes;
 }
 

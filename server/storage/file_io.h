@@ -30,11 +30,23 @@ private:
 /// kStorage with the path, what failed and the system's reason.
 sdk::Error storageError(const std::filesystem::path& path, std::string_view what, int error);
 
-/// Creates or empties a file for writing, readable by its owner only: there are messages in it.
+/// Opens a file with the `flags` of open(2); one that is made is readable by its owner only: there are messages
+/// in it.
+sdk::Result<File> openFile(const std::filesystem::path& path, int flags);
+
+/// Creates or empties a file for writing.
 sdk::Result<File> createFile(const std::filesystem::path& path);
 
 /// Writes all of `bytes` at the file's position. `path` is for the error.
 sdk::Result<void> writeAll(const File& file, sdk::Bytes bytes, const std::filesystem::path& path);
+
+/// Writes all of `bytes` at `offset`.
+sdk::Result<void> writeAt(const File& file, std::uint64_t offset, sdk::Bytes bytes,
+                          const std::filesystem::path& path);
+
+/// Reads up to `to.size()` bytes at `offset`; fewer only where the file ends.
+sdk::Result<std::size_t> readAt(const File& file, std::uint64_t offset, std::span<std::byte> to,
+                                const std::filesystem::path& path);
 
 /// Waits until the file's content is on the disk. `path` is for the error.
 sdk::Result<void> syncFile(const File& file, const std::filesystem::path& path);

@@ -10,6 +10,7 @@
 #include <unordered_map>
 
 #include "nsq/sdk/names.h"
+#include "storage/crc32c.h"
 #include "storage/file_io.h"
 
 namespace nsq::storage {
@@ -20,6 +21,8 @@ namespace {
 
 /// The version of nsqd whose format this is; nsqd writes its own there and does not read it.
 constexpr const char* kFormatOf = "1.3.0";
+
+constexpr const char* kChecksumKey = "nsqd_cpp_checksum";
 
 json::Object named(const std::string& name, bool paused) {
     json::Object object{Poco::JSON_PRESERVE_KEY_ORDER};
@@ -56,6 +59,37 @@ void merge(std::vector<TopicMetadata>& topics, std::unordered_map<std::string, s
     std::ranges::move(topic.channels, std::back_inserter(same.channels));
 }
 
+/// Of all that the file says.
+std::string checksumOf(const std::vector<TopicMetadata>& topics) {
+    std::string text;
+    const auto add = [&](const std::string& name, bool paused) {
+        text.append(name).push_back(paused ? '\n' : ' ');
+    };
+    for (const TopicMetadata& topic : topics) {
+        add(topic.name, topic.paused);
+        for (const ChannelMetadata& channel : topic.channels) add(channel.name, channel.paused);
+        text.push_back('\n');
+    }
+    return std::to_string(crc32c(sdk::asBytes(text)));
+}
+
+Metadata parse(std::string_view text) {
+    Metadata metadata;
+    std::unordered_map<std::string, std::size_t> places;
+    json::Parser parser;
+    const Poco::Dynamic::Var parsed = parser.parse(std::string{text});
+    const auto root = parsed.extract<json::Object::Ptr>();
+    const json::Array::Ptr list = root->getArray("topics");
+    for (std::size_t i = 0; list && i < list->size(); ++i) {
+        const json::Object::Ptr object = list->getObject(static_cast<unsigned>(i));
+        TopicMetadata topic{object->optValue<std::string>("name", {}), object->optValue("paused", false),
+                            readChannels(object->getArray("channels"))};
+        if (sdk::isValidTopicName(topic.name)) merge(metadata.topics, places, std::move(topic));
+    }
+    metadata.isOurs = root->optValue<std::string>(kChecksumKey, {}) == checksumOf(metadata.topics);
+    return metadata;
+}
+
 }  // namespace
 
 sdk::Result<void> writeMetadata(const std::filesystem::path& file, const std::vector<TopicMetadata>& topics) {
@@ -71,33 +105,25 @@ sdk::Result<void> writeMetadata(const std::filesystem::path& file, const std::ve
     json::Object root{Poco::JSON_PRESERVE_KEY_ORDER};
     root.set("topics", orNull(list));
     root.set("version", kFormatOf);
+    root.set(kChecksumKey, checksumOf(topics));
     std::ostringstream text;
     root.stringify(text);
     return replaceFile(file, sdk::asBytes(text.str()));
 }
 
-sdk::Result<std::vector<TopicMetadata>> readMetadata(const std::filesystem::path& file) {
-    std::vector<TopicMetadata> topics;
-    std::unordered_map<std::string, std::size_t> places;
+sdk::Result<Metadata> readMetadata(const std::filesystem::path& file, std::string& warning) {
     std::error_code failure;
-    if (!std::filesystem::exists(file, failure) && !failure) return topics;
-    sdk::Result<std::vector<std::byte>> content = readFile(file);
+    if (!std::filesystem::exists(file, failure) && !failure) return Metadata{};
+    const sdk::Result<std::vector<std::byte>> content = readFile(file);
     if (!content) return content.error();
     try {
-        json::Parser parser;
-        const Poco::Dynamic::Var parsed = parser.parse(std::string{sdk::asText(content.value())});
-        const json::Array::Ptr list = parsed.extract<json::Object::Ptr>()->getArray("topics");
-        for (std::size_t i = 0; list && i < list->size(); ++i) {
-            const json::Object::Ptr object = list->getObject(static_cast<unsigned>(i));
-            TopicMetadata topic{object->optValue<std::string>("name", {}), object->optValue("paused", false),
-                                readChannels(object->getArray("channels"))};
-            if (sdk::isValidTopicName(topic.name)) merge(topics, places, std::move(topic));
-        }
+        return parse(sdk::asText(content.value()));
     } catch (const std::exception&) {
-        return sdk::Error{sdk::ErrorCode::kStorage,
-                          file.string() + ": not the metadata nsqd writes: it is no JSON of that form"};
+        const std::string aside = file.string() + ".bad";
+        warning = file.string() + ": not the metadata nsqd writes: it is no JSON of that form; kept as " + aside;
+        if (auto kept = replaceFile(aside, content.value()); !kept) return kept.error();
+        return Metadata{};
     }
-    return topics;
 }
 
 }  // namespace nsq::storage

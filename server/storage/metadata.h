@@ -19,12 +19,17 @@ struct TopicMetadata {
     std::vector<ChannelMetadata> channels;
 };
 
-/// `<data-path>/nsqd.dat`: which topics and channels there are, in nsqd's own JSON.
-/// kStorage when it cannot be written.
+struct Metadata {
+    std::vector<TopicMetadata> topics;
+    bool isOurs = false;  ///< writeMetadata wrote it, and nobody changed it since
+};
+
+/// `<data-path>/nsqd.dat`: which topics and channels there are, in nsqd's own JSON, with a checksum beside it
+/// that nsqd does not write. kStorage when it cannot be written.
 sdk::Result<void> writeMetadata(const std::filesystem::path& file, const std::vector<TopicMetadata>& topics);
 
-/// Empty when the file does not exist. kStorage when it cannot be read or is not what nsqd writes. Topics and
-/// channels with invalid names are left out, as nsqd does.
-sdk::Result<std::vector<TopicMetadata>> readMetadata(const std::filesystem::path& file);
+/// Empty when the file does not exist, or is not what nsqd writes: `warning` tells, and the file is kept aside.
+/// kStorage when it cannot be read. Topics and channels with invalid names are left out, as nsqd does.
+sdk::Result<Metadata> readMetadata(const std::filesystem::path& file, std::string& warning);
 
 }  // namespace nsq::storage

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <optional>
 #include <string>
 
+#include "storage/crc32c.h"
 #include "storage/file_io.h"
 #include "storage/topic_log.h"
 
@@ -22,6 +24,20 @@ constexpr std::int64_t kEpoch = 1577836800;
 /// How far ahead a lease reaches: ten minutes of real time.
 constexpr std::uint64_t kAhead = std::uint64_t{600} << kBitsPerSecond;
 
+/// What the file holds: the number and its checksum.
+std::string lineOf(std::uint64_t limit) {
+    const std::string digits = std::to_string(limit);
+    return digits + " " + std::to_string(crc32c(sdk::asBytes(digits))) + "\n";
+}
+
+/// The number in the file; nothing when it is damaged.
+std::optional<std::uint64_t> parse(std::string_view text) {
+    std::uint64_t limit = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
+    if (error != std::errc{} || limit > TopicLog::kSeqMask || lineOf(limit) != text) return std::nullopt;
+    return limit;
+}
+
 std::uint64_t clockNumber() {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     const std::int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(now).count() - kEpoch;
@@ -30,18 +46,19 @@ std::uint64_t clockNumber() {
 
 }  // namespace
 
-sdk::Result<std::unique_ptr<SequenceLease>> SequenceLease::open(const std::filesystem::path& file) {
+sdk::Result<std::unique_ptr<SequenceLease>> SequenceLease::open(const std::filesystem::path& file,
+                                                                std::string& warning) {
     std::uint64_t floor = 0;
     std::error_code failure;
-    if (std::filesystem::exists(file, failure)) {
+    if (std::filesystem::exists(file, failure) || failure) {
         sdk::Result<std::vector<std::byte>> content = readFile(file);
         if (!content) return content.error();
-        const std::string_view text = sdk::asText(content.value());
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), floor);
-        const bool whole = std::string_view{end, text.data() + text.size()} == "\n";
-        if (error != std::errc{} || !whole || floor > TopicLog::kSeqMask) {
-            return sdk::Error{sdk::ErrorCode::kStorage,
-                              file.string() + ": damaged: no number of at most 54 bits"};
+        if (const auto limit = parse(sdk::asText(content.value()))) {
+            floor = *limit;
+        } else {
+            // Whatever it was, it reached no further than a lease ahead of the clock then.
+            floor = clockNumber() + kAhead;
+            warning = file.string() + ": damaged; message ids go on from the clock";
         }
     }
     std::unique_ptr<SequenceLease> lease{new SequenceLease(file, floor)};
@@ -76,8 +93,7 @@ sdk::Result<void> SequenceLease::close(std::uint64_t end) {
 }
 
 sdk::Result<void> SequenceLease::write(std::uint64_t limit) {
-    const std::string text = std::to_string(limit) + "\n";
-    if (auto written = replaceFile(file_, sdk::asBytes(text)); !written) return written;
+    if (auto written = replaceFile(file_, sdk::asBytes(lineOf(limit))); !written) return written;
     limit_.store(limit, std::memory_order_release);
     return {};
 }

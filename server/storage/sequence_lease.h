@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <string>
 
 #include "nsq/sdk/result.h"
 
@@ -16,8 +17,10 @@ namespace nsq::storage {
 /// limit. THREAD: any.
 class SequenceLease {
 public:
-    /// Reads the file, if it exists, and takes a new lease.
-    static sdk::Result<std::unique_ptr<SequenceLease>> open(const std::filesystem::path& file);
+    /// Reads the file, if it exists, and takes a new lease. Where the file is damaged the clock must do, and what
+    /// retire() is told: `warning` says so. kStorage.
+    static sdk::Result<std::unique_ptr<SequenceLease>> open(const std::filesystem::path& file,
+                                                            std::string& warning);
 
     /// Where a new topic, or one of an earlier run, begins: higher than every number handed out before.
     sdk::Result<std::uint64_t> begin();
@@ -27,7 +30,7 @@ public:
         return end <= limit_.load(std::memory_order_acquire) ? sdk::Result<void>{} : raise(end);
     }
 
-    /// A topic that has used numbers below `end` is gone.
+    /// A topic has used numbers below `end`, and is gone or of an earlier run.
     void retire(std::uint64_t end);
 
     /// No number is used any more, and `end` is above all that were: the next start may begin there.

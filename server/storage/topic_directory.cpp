@@ -16,16 +16,14 @@ std::filesystem::path topicDirectory(const std::filesystem::path& dataPath, std:
     return dataPath / "topics" / onDisk(topic);
 }
 
-std::filesystem::path channelStateFile(const std::filesystem::path& directory, std::string_view channel) {
-    return directory / (onDisk(channel) + ".channel");
+std::string topicOf(const std::filesystem::path& directory) {
+    const std::string name = directory.filename().string();
+    if (name.starts_with('.')) return {};
+    return name.starts_with("%2e") ? "." + name.substr(3) : name;
 }
 
-std::filesystem::path topicStateFile(const std::filesystem::path& directory) {
-    return directory / "topic.state";
-}
-
-std::filesystem::path pendingFile(const std::filesystem::path& directory) {
-    return directory / "pending.log";
+std::filesystem::path stateFile(const std::filesystem::path& directory) {
+    return directory / "state";
 }
 
 std::filesystem::path segmentFile(const std::filesystem::path& directory, std::uint64_t firstSeq) {

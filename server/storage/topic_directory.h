@@ -10,12 +10,11 @@ namespace nsq::storage {
 /// topic is called `.` or `..` on the disk; no name contains a `%`.
 std::filesystem::path topicDirectory(const std::filesystem::path& dataPath, std::string_view topic);
 
-/// The state of a channel, and of the topic itself, within topicDirectory.
-std::filesystem::path channelStateFile(const std::filesystem::path& directory, std::string_view channel);
-std::filesystem::path topicStateFile(const std::filesystem::path& directory);
+/// The name of the topic that has this directory; empty when none can have it.
+std::string topicOf(const std::filesystem::path& directory);
 
-/// Messages taken but not finished, and the log from some sequence number on.
-std::filesystem::path pendingFile(const std::filesystem::path& directory);
+/// The state of a topic and its channels, and the log from some sequence number on, within topicDirectory.
+std::filesystem::path stateFile(const std::filesystem::path& directory);
 std::filesystem::path segmentFile(const std::filesystem::path& directory, std::uint64_t firstSeq);
 
 }  // namespace nsq::storage

@@ -5,7 +5,9 @@
 #include <cstring>
 
 #include "nsq/sdk/message.h"
-#include "storage/disk_format.h"
+#include "storage/batch.h"
+#include "storage/crc32c.h"
+#include "storage/topic_directory.h"
 
 namespace nsq::storage {
 
@@ -17,6 +19,12 @@ namespace {
 /// large up to the most, which amortises allocation and is still returned soon (chosen, bytes).
 constexpr std::size_t kFirstCapacity = 4096;
 constexpr std::size_t kMostCapacity = 262144;
+
+/// What the newest messages of a topic may take of memory, however few they are (chosen, bytes).
+constexpr std::size_t kMostMemory = 16 << 20;
+
+/// Batches are found by 32-bit offsets.
+constexpr std::uint64_t kMostBytesPerFile = UINT32_MAX;
 
 /// Two hex digits for every byte value.
 constexpr auto kHexPairs = [] {
@@ -44,218 +52,328 @@ std::size_t encodedSize(std::span<const sdk::Bytes> bodies) {
     return sum;
 }
 
-}  // namespace
-
-void intrusive_ptr_add_ref(Extent* extent) {
-    extent->references.fetch_add(1, std::memory_order_relaxed);
+LogConfig checked(LogConfig config) {
+    config.maxBytesPerFile = std::min(config.maxBytesPerFile, kMostBytesPerFile);
+    return config;
 }
 
-void intrusive_ptr_release(Extent* extent) {
-    // A loop, not recursion through `next`: a chain can be millions long.
-    while (extent != nullptr && extent->references.fetch_sub(1, std::memory_order_acq_rel) == 1) {
-        Extent* next = extent->next.load(std::memory_order_relaxed);
-        delete extent;
-        extent = next;
+}  // namespace
+
+TopicLog::TopicLog(std::uint64_t firstSeq, LogConfig config, std::shared_ptr<LogStore> store)
+    : config_(checked(std::move(config))),
+      store_(std::move(store)),
+      idPrefix_(static_cast<std::uint64_t>(config_.nodeId) << kSeqBits),
+      nextSeq_(firstSeq),
+      nextCapacity_(kFirstCapacity) {
+    if (isFile()) {
+        beginSegment();
+    } else {
+        // Readers follow the extents: there must be one to begin with.
+        openExtent(0);
+        publish();
     }
 }
 
-TopicLog::TopicLog(std::uint64_t firstSeq, int nodeId, MemoryAccount account)
-    : idPrefix_(static_cast<std::uint64_t>(nodeId) << kSeqBits),
-      account_(std::move(account)),
-      nextSeq_(firstSeq),
-      tail_(new Extent(Block::create(kFirstCapacity, account_))),
-      nextCapacity_(2 * kFirstCapacity) {}
+void TopicLog::resume(const LogEnd& end) {
+    index_ = committedIndex_ = end.index;
+    if (!end.segment) return;
+    newSegments_.clear();
+    lastSegment_ = end.segment;
+    lastOffset_ = end.offset;
+}
 
-std::byte* TopicLog::encode(std::byte* to, sdk::Bytes body, std::int64_t timestampNs) {
+void TopicLog::beginSegment() {
+    lastSegment_ = Segment::create(segmentFile(config_.directory, nextSeq_), nextSeq_, index_);
+    lastOffset_ = disk::kFirstBatch;
+    newSegments_.push_back(lastSegment_);
+}
+
+// ---- appending
+
+/// A new extent with room for a batch of `bytes` of frames.
+void TopicLog::openExtent(std::size_t bytes) {
+    closeBatch();
+    const std::uint64_t needed = bytes + sizeof(disk::BatchHeader);
+    std::uint64_t capacity = std::max<std::uint64_t>(nextCapacity_, needed);
+    nextCapacity_ = std::min(2 * nextCapacity_, kMostCapacity);
+    if (!isFile()) {
+        Block* const block = Block::create(capacity, store_->account());
+        open_.emplace_back(new Extent(Segment::inMemory(nextSeq_, block), 0, block));
+    } else {
+        SegmentPtr segment = open_.empty() ? lastSegment_ : open_.back()->segment;
+        std::uint64_t offset = open_.empty() ? lastOffset_ : open_.back()->offset + open_.back()->used;
+        if (offset > disk::kFirstBatch && offset + needed > config_.maxBytesPerFile) {
+            segment = Segment::create(segmentFile(config_.directory, nextSeq_), nextSeq_, index_);
+            offset = disk::kFirstBatch;
+            newSegments_.push_back(segment);
+        }
+        const std::uint64_t left = config_.maxBytesPerFile - std::min(offset, config_.maxBytesPerFile);
+        capacity = std::max(needed, std::min(capacity, left));
+        open_.emplace_back(new Extent(segment, offset, Block::create(capacity, store_->account())));
+    }
+    open_.back()->firstIndex = index_;
+    memoryBytes_ += open_.back()->block->capacity();
+}
+
+void TopicLog::openBatch(const BatchKind& kind) {
+    Extent& extent = *open_.back();
+    const disk::BatchHeader header{kind.magic, 0, 0, 0, 0, 0, kind.firstSeq, index_, kind.dueNs};
+    batchBegin_ = extent.used;
+    batchKind_ = kind.magic;
+    std::memcpy(extent.block->data() + extent.used, &header, sizeof header);
+    extent.used += sizeof header;
+}
+
+void TopicLog::closeBatch() {
+    if (batchCount_ == 0) return;
+    Extent& extent = *open_.back();
+    disk::BatchHeader header;
+    std::byte* const at = extent.block->data() + batchBegin_;
+    std::memcpy(&header, at, sizeof header);
+    header.bytes = static_cast<std::uint32_t>(extent.used - batchBegin_ - sizeof header);
+    header.count = batchCount_;
+    if (isFile()) {
+        header.framesCrc = crc32c({at + sizeof header, header.bytes});
+        sealHeader(header, extent.segment->knownSalt());
+    }
+    std::memcpy(at, &header, sizeof header);
+    batchCount_ = 0;
+}
+
+/// Room for `bytes` of frames: in the open batch, if they may go on there.
+std::byte* TopicLog::reserve(std::size_t bytes, const BatchKind& kind) {
+    if (batchCount_ > 0 && (kind.magic != disk::kFreshBatch || batchKind_ != kind.magic)) closeBatch();
+    const std::size_t needed = bytes + (batchCount_ == 0 ? sizeof(disk::BatchHeader) : 0);
+    if (open_.empty() || open_.back()->block->capacity() - open_.back()->used < needed) openExtent(bytes);
+    if (batchCount_ == 0) openBatch(kind);
+    Extent& extent = *open_.back();
+    std::byte* const at = extent.block->data() + extent.used;
+    extent.used += bytes;
+    return at;
+}
+
+std::byte* TopicLog::encode(std::byte* to, sdk::Bytes body, std::int64_t timestampNs, std::uint16_t attempts) {
     const std::size_t size = encodedSize(body);
     sdk::storeBig(to, static_cast<std::int32_t>(size - frame::kSizeBytes));
     sdk::storeBig(to + frame::kSizeBytes, frame::kTypeMessage);
     sdk::storeBig(to + frame::kTimestampOffset, timestampNs);
-    sdk::storeBig(to + frame::kAttemptsOffset, std::uint16_t{1});
+    sdk::storeBig(to + frame::kAttemptsOffset, attempts);
     writeHex(to + frame::kIdOffset, idPrefix_ | nextSeq_++);
     std::memcpy(to + frame::kBodyOffset, body.data(), body.size());
     return to + size;
 }
 
-void TopicLog::closeBatch() {
-    if (batchCount_ == 0) return;
-    disk::BatchHeader header;
-    std::byte* const at = tail_->block->data() + batchBegin_;
-    std::memcpy(&header, at, sizeof header);
-    header.bytes = static_cast<std::uint32_t>(used_ - batchBegin_ - sizeof header);
-    header.count = batchCount_;
-    std::memcpy(at, &header, sizeof header);
-    batchCount_ = 0;
+void TopicLog::count(std::size_t messages) {
+    batchCount_ += static_cast<std::uint32_t>(messages);
+    appended_ += messages;
 }
 
-void TopicLog::openBatch() {
-    const disk::BatchHeader header{disk::kBatchMagic, 0, 0, 0, nextSeq_};
-    batchBegin_ = used_;
-    std::memcpy(tail_->block->data() + used_, &header, sizeof header);
-    used_ += sizeof header;
-}
-
-/// Room for `bytes` of frames in a batch that continues with nextSeq_.
-std::byte* TopicLog::reserve(std::size_t bytes) {
-    const std::size_t needed = bytes + (batchCount_ == 0 ? sizeof(disk::BatchHeader) : 0);
-    if (tail_->block->capacity() - used_ < needed) {
-        closeBatch();
-        const std::size_t capacity = std::max(nextCapacity_, bytes + sizeof(disk::BatchHeader));
-        nextCapacity_ = std::min(2 * nextCapacity_, kMostCapacity);
-        ExtentPtr fresh{new Extent(Block::create(capacity, account_))};
-        intrusive_ptr_add_ref(fresh.get());
-        tail_->next.store(fresh.get(), std::memory_order_release);
-        filled_.push_back(tail_);
-        filledBytes_.push_back(used_);
-        tail_ = std::move(fresh);
-        used_ = 0;
-    }
-    if (batchCount_ == 0) openBatch();
-    std::byte* const at = tail_->block->data() + used_;
-    used_ += bytes;
-    return at;
+BatchPlace TopicLog::batchPlace() const {
+    const Extent& extent = *open_.back();
+    return {SegmentHold{extent.segment}, static_cast<std::uint32_t>(extent.offset + batchBegin_)};
 }
 
 void TopicLog::append(std::span<const sdk::Bytes> bodies, std::int64_t timestampNs) {
-    std::byte* to = reserve(encodedSize(bodies));
-    for (const sdk::Bytes body : bodies) to = encode(to, body, timestampNs);
-    batchCount_ += static_cast<std::uint32_t>(bodies.size());
-    appendedIndex_ += bodies.size();
+    std::byte* to = reserve(encodedSize(bodies), {disk::kFreshBatch, nextSeq_});
+    for (const sdk::Bytes body : bodies) to = encode(to, body, timestampNs, 1);
+    count(bodies.size());
+    index_ += bodies.size();
 }
 
-void TopicLog::restore(std::uint64_t firstSeq, std::uint32_t count, sdk::Bytes frames) {
-    closeBatch();
-    nextSeq_ = firstSeq;
-    std::memcpy(reserve(frames.size()), frames.data(), frames.size());
-    nextSeq_ += count;
-    batchCount_ = count;
-    appendedIndex_ += count;
-    closeBatch();
+void TopicLog::import(std::span<const Imported> messages) {
+    std::size_t bytes = 0;
+    for (const Imported& message : messages) bytes += encodedSize(message.body);
+    std::byte* to = reserve(bytes, {disk::kFreshBatch, nextSeq_});
+    for (const Imported& message : messages) {
+        const auto next = static_cast<std::uint16_t>(std::min(message.attempts + 1, UINT16_MAX));
+        to = encode(to, message.body, message.timestampNs, next);
+    }
+    count(messages.size());
+    index_ += messages.size();
 }
 
-std::vector<LogMessage> TopicLog::store(std::span<const sdk::Bytes> bodies, std::int64_t timestampNs) {
-    // The open batch's numbers have no gap; these take the next ones.
-    closeBatch();
+std::vector<LogMessage> TopicLog::appendDeferred(std::span<const sdk::Bytes> bodies, std::int64_t timestampNs,
+                                                 std::int64_t dueNs) {
     std::vector<LogMessage> stored;
     stored.reserve(bodies.size());
+    std::byte* to = reserve(encodedSize(bodies), {disk::kDeferredBatch, nextSeq_, dueNs});
     for (const sdk::Bytes body : bodies) {
-        const std::size_t size = encodedSize(body);
-        if (sideLeft_ < size) {
-            sideLeft_ = std::max(size, kFirstCapacity);
-            Block* const block = Block::create(sideLeft_, account_);
-            side_ = sdk::BufferRef{block};
-            sideNext_ = block->data();
-        }
-        stored.push_back({nextSeq_, {side_, sideNext_}});
-        sideNext_ = encode(sideNext_, body, timestampNs);
-        sideLeft_ -= size;
+        stored.push_back({nextSeq_, batchPlace()});
+        to = encode(to, body, timestampNs, 1);
     }
-    if (sideLeft_ <= frame::kBodyOffset) {
-        // Full: only its messages keep it.
-        side_ = {};
-        sideLeft_ = 0;
+    count(bodies.size());
+    closeBatch();
+    if (!isFile()) {
+        // They may stay for an hour: alone, not with the whole block.
+        for (LogMessage& message : stored) {
+            const Location at{open_.back()->owner, to - encodedSize(bodies)};
+            const std::uint64_t position = message.seq - stored.front().seq;
+            message.place = copyInMemory(message.seq, {at.owner, frameAt(at.frame, position)}, store_->account());
+        }
     }
     return stored;
 }
 
-LogMessage TopicLog::restoreMessage(std::uint64_t seq, sdk::Bytes frame) {
-    Block* const block = Block::create(frame.size(), account_);
-    sdk::BufferRef owner{block};
-    std::memcpy(block->data(), frame.data(), frame.size());
-    skipTo(seq + 1);
-    return {seq, {std::move(owner), block->data()}};
+LogMessage TopicLog::move(std::uint64_t seq, sdk::Bytes bytes, std::int64_t dueNs) {
+    std::memcpy(reserve(bytes.size(), {disk::kMovedBatch, seq, dueNs}), bytes.data(), bytes.size());
+    LogMessage moved{seq, batchPlace()};
+    count(1);
+    closeBatch();
+    return moved;
 }
 
-bool TopicLog::commit() {
+// ---- committing
+
+sdk::Result<void> TopicLog::writeOut(Extent& extent) {
+    if (extent.segment->isAbandoned()) extent.written = extent.used;
+    if (extent.written == extent.used) return {};
+    const sdk::Bytes piece{extent.block->data() + extent.written, extent.used - extent.written};
+    auto written = extent.segment->write(extent.offset + extent.written, {&piece, 1});
+    if (written) extent.written = extent.used;
+    return written;
+}
+
+sdk::Result<void> TopicLog::commit() {
     closeBatch();
-    if (committedIndex_ == appendedIndex_) return false;
-    for (std::size_t i = 0; i < filled_.size(); ++i) {
-        filled_[i]->committed.store(filledBytes_[i], std::memory_order_release);
+    if (committed_ == appended_) return {};
+    if (isFile()) {
+        sdk::Result<void> written;
+        if (config_.writeThrough) {
+            for (std::size_t i = 0; i < open_.size() && written; ++i) written = writeOut(*open_[i]);
+        } else {
+            written = makeRoom();
+        }
+        if (!written) {
+            rollBack();
+            return written;
+        }
     }
-    filled_.clear();
-    filledBytes_.clear();
-    tail_->committed.store(used_, std::memory_order_release);
-    committedIndex_ = appendedIndex_;
+    publish();
+    return {};
+}
+
+/// Writes what has to leave memory for what is being committed.
+sdk::Result<void> TopicLog::makeRoom() {
+    for (ExtentPtr extent = store_->memory(); extent && extent != lastCommitted_;) {
+        Extent* const next = extent->next.load(std::memory_order_relaxed);
+        if (!isOver(*next)) return {};
+        if (auto written = writeOut(*extent); !written) return written;
+        extent = next;
+    }
+    return {};
+}
+
+/// True when what comes before `next` need not be in memory.
+bool TopicLog::isOver(const Extent& next) const {
+    return index_ - next.firstIndex >= config_.memoryMessages || memoryBytes_ > kMostMemory;
+}
+
+void TopicLog::publish() {
+    for (SegmentPtr& segment : newSegments_) {
+        // The last one may be there only because a file must be named before its first message.
+        if (std::ranges::any_of(open_, [&](const ExtentPtr& extent) { return extent->segment == segment; })) {
+            store_->add(std::move(segment));
+            segment = nullptr;
+        }
+    }
+    std::erase(newSegments_, nullptr);
+    for (const ExtentPtr& extent : open_) {
+        extent->committed.store(extent->used, std::memory_order_release);
+        if (extent == lastCommitted_) continue;
+        if (lastCommitted_) {
+            intrusive_ptr_add_ref(extent.get());
+            lastCommitted_->next.store(extent.get(), std::memory_order_release);
+        } else if (isFile()) {
+            store_->setMemory(extent);
+        }
+        lastCommitted_ = extent;
+    }
+    lastSegment_ = lastCommitted_->segment;
+    lastOffset_ = lastCommitted_->offset + lastCommitted_->used;
+    open_.erase(open_.begin(), std::prev(open_.end()));
+    if (!isFile()) memoryBytes_ = lastCommitted_->block->capacity();
+    committedIndex_ = index_;
+    committed_ = appended_;
+}
+
+void TopicLog::rollBack() {
+    batchCount_ = 0;
+    for (const ExtentPtr& extent : open_) {
+        if (extent != lastCommitted_) memoryBytes_ -= extent->block->capacity();
+    }
+    std::erase_if(open_, [&](const ExtentPtr& extent) { return extent != lastCommitted_; });
+    if (lastCommitted_) {
+        lastCommitted_->used = lastCommitted_->committed.load(std::memory_order_relaxed);
+        lastCommitted_->written = std::min(lastCommitted_->written, lastCommitted_->used);
+    }
+    if (lastSegment_->isWritten() && lastSegment_->size() > lastOffset_) lastSegment_->cut(lastOffset_);
+    for (const SegmentPtr& segment : newSegments_) {
+        std::error_code ignored;
+        std::filesystem::remove(segment->path(), ignored);
+        segment->rest();
+    }
+    std::erase_if(newSegments_, [&](const SegmentPtr& segment) { return segment != lastSegment_; });
+    index_ = committedIndex_;
+    committed_ = appended_;
+}
+
+sdk::Result<void> TopicLog::writeAll() {
+    if (!isFile()) return {};
+    for (ExtentPtr extent = store_->memory(); extent; extent = extent->next.load(std::memory_order_relaxed)) {
+        if (auto written = writeOut(*extent); !written) return written;
+    }
+    return {};
+}
+
+// ---- memory and files
+
+bool TopicLog::trim() {
+    if (!isFile()) return false;
+    const ExtentPtr before = store_->memory();
+    ExtentPtr extent = before;
+    while (extent && extent != lastCommitted_ && extent->written == extent->used) {
+        Extent* const next = extent->next.load(std::memory_order_relaxed);
+        if (!isOver(*next)) break;
+        memoryBytes_ -= extent->block->capacity();
+        extent = next;
+    }
+    if (extent == before) return false;
+    store_->setMemory(extent);
     return true;
+}
+
+void TopicLog::rest() {
+    if (!isFile() || committed_ != appended_) return;
+    for (ExtentPtr extent = store_->memory(); extent; extent = extent->next.load(std::memory_order_relaxed)) {
+        if (extent->written != extent->used) return;
+    }
+    if (lastCommitted_) lastCommitted_->detached.store(true, std::memory_order_release);
+    store_->setMemory(nullptr);
+    lastCommitted_ = nullptr;
+    open_.clear();
+    memoryBytes_ = 0;
+    nextCapacity_ = kFirstCapacity;
+    for (const SegmentPtr& segment : store_->segments()) segment->rest();
+}
+
+void TopicLog::beginFile() {
+    if (!isFile() || committed_ != appended_ || !newSegments_.empty()) return;
+    // Nobody needs what is in memory only.
+    if (lastCommitted_) lastCommitted_->detached.store(true, std::memory_order_release);
+    store_->setMemory(nullptr);
+    lastCommitted_ = nullptr;
+    open_.clear();
+    memoryBytes_ = 0;
+    beginSegment();
 }
 
 LogCursor TopicLog::end() const {
     LogCursor cursor;
+    cursor.segment = lastSegment_;
+    cursor.offset = lastOffset_;
+    cursor.extent = lastCommitted_;
     cursor.index = committedIndex_;
-    if (filled_.empty()) {
-        cursor.extent = tail_;
-    } else {
-        cursor.extent = filled_.front();
-    }
-    cursor.offset = cursor.extent->committed.load(std::memory_order_relaxed);
     return cursor;
-}
-
-namespace {
-
-/// Makes a frame of `cursor` the next thing: steps into the next extent and over a batch header.
-void enterBatch(LogCursor& cursor) {
-    if (cursor.batchLeft != 0) return;
-    while (cursor.offset == cursor.extent->committed.load(std::memory_order_acquire)) {
-        cursor.extent = ExtentPtr{cursor.extent->next.load(std::memory_order_acquire)};
-        cursor.offset = 0;
-    }
-    disk::BatchHeader header;
-    std::memcpy(&header, cursor.extent->block->data() + cursor.offset, sizeof header);
-    cursor.offset += sizeof header;
-    cursor.batchEnd = cursor.offset + header.bytes;
-    cursor.batchLeft = header.count;
-    cursor.seq = header.firstSeq;
-}
-
-}  // namespace
-
-LogRun readRun(LogCursor& cursor, std::uint64_t maxMessages, std::size_t maxBytes) {
-    enterBatch(cursor);
-    LogRun run;
-    run.first = {cursor.extent->owner, cursor.extent->block->data() + cursor.offset};
-    run.firstSeq = cursor.seq;
-    if (cursor.batchLeft <= maxMessages && cursor.batchEnd - cursor.offset <= maxBytes) {
-        run.count = cursor.batchLeft;
-        run.bytes = cursor.batchEnd - cursor.offset;
-    } else {
-        const std::uint64_t most = std::min<std::uint64_t>(maxMessages, cursor.batchLeft);
-        do {
-            run.bytes += frameSize(run.first.frame + run.bytes);
-            ++run.count;
-        } while (run.count < most && run.bytes + frameSize(run.first.frame + run.bytes) <= maxBytes);
-    }
-    cursor.offset += run.bytes;
-    cursor.batchLeft -= run.count;
-    cursor.seq += run.count;
-    cursor.index += run.count;
-    return run;
-}
-
-std::size_t nextSize(LogCursor& cursor) {
-    enterBatch(cursor);
-    return frameSize(cursor.extent->block->data() + cursor.offset);
-}
-
-void skip(LogCursor& cursor, std::uint64_t count) {
-    while (count > 0) count -= readRun(cursor, count, SIZE_MAX).count;
-}
-
-const std::byte* frameAt(const std::byte* first, std::uint32_t position) {
-    for (; position > 0; --position) first += frameSize(first);
-    return first;
-}
-
-std::size_t frameSize(const std::byte* frame) {
-    return static_cast<std::size_t>(sdk::loadBig<std::int32_t>(frame)) + frame::kSizeBytes;
-}
-
-Location copyOf(const Location& message, const MemoryAccount& account) {
-    const std::size_t size = frameSize(message.frame);
-    Block* const block = Block::create(size, account);
-    sdk::BufferRef owner{block};
-    std::memcpy(block->data(), message.frame, size);
-    return {std::move(owner), block->data()};
 }
 
 }  // namespace nsq::storage

@@ -1,0 +1,155 @@
+// How a broker starts from what an earlier run left, and stops.
+
+#include <algorithm>
+
+#include "broker/broker.h"
+#include "nsq/sdk/names.h"
+#include "storage/file_io.h"
+#include "storage/topic_directory.h"
+
+namespace nsq::broker {
+
+namespace fs = std::filesystem;
+
+using sdk::Error;
+using sdk::ErrorCode;
+using sdk::Result;
+
+namespace {
+
+/// The names of topics that have a directory in `path`. What was being deleted is removed.
+Result<std::vector<std::string>> topicsIn(const fs::path& path) {
+    std::vector<std::string> names;
+    std::error_code failure;
+    fs::directory_iterator entry{path, failure};
+    for (; !failure && entry != fs::directory_iterator{}; entry.increment(failure)) {
+        const std::string name = storage::topicOf(entry->path());
+        if (sdk::isValidTopicName(name)) {
+            names.push_back(name);
+        } else if (entry->path().filename().string().starts_with(".deleted-")) {
+            std::error_code ignored;
+            fs::remove_all(entry->path(), ignored);
+        }
+    }
+    if (failure) return storage::storageError(path, "cannot be read", failure.value());
+    std::ranges::sort(names);
+    return names;
+}
+
+}  // namespace
+
+Result<void> Broker::openLease() {
+    const fs::path topicsPath = config_.dataPath / "topics";
+    std::error_code failure;
+    fs::create_directories(topicsPath, failure);
+    if (failure) return storage::storageError(topicsPath, "cannot be created", failure.value());
+    std::string warning;
+    auto lease = storage::SequenceLease::open(config_.dataPath / "sequence.lease", warning);
+    if (!lease) return lease.error();
+    if (!warning.empty()) logger_.error("{}", warning);
+    lease_ = std::move(lease).value();
+    return {};
+}
+
+Result<void> Broker::start() {
+    if (auto opened = openLease(); !opened) return opened;
+    context_.reset(
+        new TopicContext{{scan_, config_.maxMsgTimeout, config_.maxChannelConsumers, config_.nodeId},
+                         *lease_,
+                         logger_,
+                         keeper_,
+                         syncer_,
+                         health_,
+                         config_.dataPath,
+                         config_.durability,
+                         config_.maxTopicBytes,
+                         config_.maxBytesPerFile,
+                         static_cast<std::uint64_t>(config_.memQueueSize),
+                         static_cast<std::uint64_t>(config_.syncEvery),
+                         config_.syncTimeout});
+    if (auto restored = restoreTopics(); !restored) return restored;
+    metadataWriter_ = std::make_unique<MetadataWriter>(
+        config_.dataPath / "nsqd.dat", [this] { return metadata(); }, logger_);
+    return metadataWriter_->flush();
+}
+
+/// The directories of topics tell what there is, nsqd.dat follows them. Only where another server wrote it, it
+/// has more to say; and where the state of a topic is damaged it knows its channels.
+Result<void> Broker::restoreTopics() {
+    const auto names = topicsIn(config_.dataPath / "topics");
+    if (!names) return names.error();
+    std::string warning;
+    auto saved = storage::readMetadata(config_.dataPath / "nsqd.dat", warning);
+    if (!saved) return saved.error();
+    if (!warning.empty()) logger_.error("{}", warning);
+    const storage::Metadata& metadata = saved.value();
+    for (const std::string& name : names.value()) {
+        const auto known = std::ranges::find(metadata.topics, name, &storage::TopicMetadata::name);
+        const bool isKnown = known != metadata.topics.end();
+        static const std::vector<storage::ChannelMetadata> kNone;
+        if (auto restored = restoreTopic(name, isKnown ? known->channels : kNone); !restored) return restored;
+    }
+    if (metadata.isOurs) return {};
+    for (const storage::TopicMetadata& topic : metadata.topics) {
+        if (auto taken = takeOver(topic); !taken) return taken;
+    }
+    return {};
+}
+
+Result<void> Broker::restoreTopic(const std::string& name, const std::vector<storage::ChannelMetadata>& channels) {
+    const Result<std::uint64_t> firstSeq = lease_->begin();
+    if (!firstSeq) return firstSeq.error();
+    const auto topic = std::make_shared<Topic>(name, *context_, firstSeq.value());
+    const auto warnings = topic->restore(channels);
+    if (!warnings) return warnings.error();
+    for (const std::string& warning : warnings.value()) logger_.error("TOPIC({}): {}", name, warning);
+    lease_->retire(topic->nextSeq());
+    topics_.emplace(name, topic);
+    return {};
+}
+
+/// Another server's metadata: what it names exists, and is paused as it says.
+Result<void> Broker::takeOver(const storage::TopicMetadata& foreign) {
+    const Result<TopicPtr> topic = makeTopic(foreign.name);
+    if (!topic) return topic.error();
+    if (auto paused = topic.value()->setPaused(foreign.paused); !paused) return paused;
+    for (const storage::ChannelMetadata& channel : foreign.channels) {
+        const Result<ChannelPtr> made = makeChannel(*topic.value(), channel.name);
+        if (!made) return made.error();
+        if (auto paused = topic.value()->setChannelPaused(*made.value(), channel.paused); !paused) return paused;
+    }
+    return {};
+}
+
+/// Out of memory, for one, must not keep the other topics from being saved.
+Result<void> Broker::finishTopic(Topic& topic) const {
+    try {
+        return topic.finish();
+    } catch (const std::exception& error) {
+        return Error{ErrorCode::kStorage, error.what()};
+    }
+}
+
+Result<void> Broker::stop() {
+    refusePublishes();
+    scan_.stop();
+    keeper_.stop();
+    Result<void> result;
+    std::uint64_t end = 0;
+    for (const TopicPtr& topic : topics()) {
+        end = std::max(end, topic->nextSeq());
+        const auto finished = finishTopic(*topic);
+        if (!finished) {
+            logger_.error("TOPIC({}): not saved: {}", topic->name(), finished.error().text);
+            result = finished;
+        }
+        if (config_.durability == Durability::kPower) syncer_.sync({{topic}, nullptr, nullptr});
+    }
+    syncer_.stop();
+    static_cast<void>(metadataWriter_->flush());
+    if (auto written = metadataWriter_->stop(); !written) result = written;
+    if (auto closed = lease_->close(end); !closed) result = closed;
+    return result;
+}
+
+}  // namespace nsq::broker

@@ -1,0 +1,209 @@
+// What is saved of a topic beside its log, and how a topic comes back at the start.
+
+#include <algorithm>
+
+#include "broker/saved_time.h"
+#include "broker/topic.h"
+#include "nsq/sdk/names.h"
+#include "storage/topic_directory.h"
+
+namespace nsq::broker {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+storage::SavedMessage savedOf(const DeferredMessage& deferred) {
+    const PendingMessage& message = deferred.message;
+    return {message.seq,
+            message.place.segment->firstSeq(),
+            toUnixNs(deferred.due),
+            message.place.offset,
+            message.attempts,
+            0};
+}
+
+/// Finds saved messages again.
+class Places {
+public:
+    Places(const std::vector<storage::SegmentPtr>& segments, const storage::RecoveredLog& found)
+        : segments_(segments), found_(found) {}
+
+    /// Without a segment: the message was finished by all, and its segment is gone.
+    storage::BatchPlace of(std::uint64_t seq, std::uint64_t segment, std::uint32_t offset) {
+        if (const auto moved = found_.moved.find(seq); moved != found_.moved.end()) return moved->second.place;
+        if (!last_ || last_->firstSeq() != segment) {
+            last_ = storage::segmentOf(segments_, segment);
+            if (last_ && last_->firstSeq() != segment) last_ = nullptr;
+        }
+        return {storage::SegmentHold{last_}, offset};
+    }
+
+    void add(const storage::SavedMessage& saved, std::vector<DeferredMessage>& to) {
+        storage::BatchPlace place = of(saved.seq, saved.segment, saved.offset);
+        if (place.segment.get() == nullptr) return;
+        to.push_back({fromUnixNs(saved.dueNs), {saved.seq, std::move(place), saved.attempts}});
+    }
+
+    void add(const storage::SavedRun& saved, std::vector<DeferredMessage>& to) {
+        for (std::uint32_t i = 0; i < std::min<std::uint32_t>(saved.count, InFlightRun::kMost); ++i) {
+            if ((saved.unfinished[i / 64] >> i % 64 & 1) == 0) continue;
+            add(storage::SavedMessage{saved.firstSeq + i, saved.segment, 0, saved.offset, 1, 0}, to);
+        }
+    }
+
+private:
+    const std::vector<storage::SegmentPtr>& segments_;
+    const storage::RecoveredLog& found_;
+    storage::SegmentPtr last_;
+};
+
+/// What is taken for granted where a topic's state cannot be used: nothing in its log is finished.
+storage::TopicState stateFrom(const std::vector<storage::ChannelMetadata>& channels) {
+    storage::TopicState state;
+    for (const storage::ChannelMetadata& channel : channels) {
+        storage::ChannelState& added = state.channels.emplace_back();
+        added.name = channel.name;
+        added.paused = channel.paused;
+    }
+    return state;
+}
+
+DeferredMessage deferredOf(const storage::FoundMessage& found) {
+    return {fromUnixNs(found.dueNs), {found.seq, found.place, 0}};
+}
+
+}  // namespace
+
+bool Topic::hasChanged() const {
+    if (savedAt_ != log_.committed() || saveAllUndistributed_) return true;
+    return std::ranges::any_of(channels_, [](const auto& channel) { return channel.second->hasChanged(); });
+}
+
+storage::TopicState Topic::collectState(bool everything) {
+    storage::TopicState state;
+    state.paused = paused_;
+    state.nextSeq = log_.nextSeq();
+    state.end = storage::toSaved(log_.end());
+    state.distributed = storage::toSaved(distributed_);
+    state.deferred.complete = everything || saveAllUndistributed_;
+    const std::size_t known = state.deferred.complete ? 0 : savedUndistributed_;
+    for (std::size_t i = known; i < undistributed_.size(); ++i) {
+        state.deferred.messages.push_back(savedOf(undistributed_[i]));
+    }
+    for (const auto& [name, channel] : channels_) {
+        if (auto saved = channel->save(everything)) state.channels.push_back(std::move(*saved));
+    }
+    return state;
+}
+
+sdk::Result<void> Topic::save(Save how) {
+    if (!isSaved() || closed_) return {};
+    if (how == Save::kIfChanged && !failing_ && !hasChanged()) return {};
+    const bool everything = how == Save::kEverything || journal_.wantsAll();
+    const storage::TopicState state = collectState(everything);
+    auto saved = everything ? journal_.saveAll(state) : journal_.saveChange(state);
+    if (!saved) {
+        if (!failing_) context_.logger.error("TOPIC({}): {}", name(), saved.error().text);
+        failing_ = true;
+        context_.health.failed(name(), saved.error());
+        return saved;
+    }
+    if (failing_) {
+        failing_ = false;
+        context_.health.recovered(name());
+        context_.logger.info("TOPIC({}): the disk can be written again", name());
+    }
+    savedAt_ = log_.committed();
+    saveAllUndistributed_ = false;
+    savedUndistributed_ = undistributed_.size();
+    if (everything) unsyncedNames_ = true;
+    if (how != Save::kIfChanged) unsyncedState_ = true;
+    return {};
+}
+
+sdk::Result<fs::path> Topic::putFilesAside() {
+    if (!isSaved()) return fs::path{};
+    // No topic's directory begins with a dot.
+    const fs::path aside = directory_.parent_path() / (".deleted-" + std::to_string(log_.nextSeq()));
+    std::error_code failure;
+    fs::rename(directory_, aside, failure);
+    if (failure) return storage::storageError(directory_, "cannot be removed", failure.value());
+    if (context_.durability == Durability::kPower) {
+        if (auto synced = storage::syncDirectory(directory_.parent_path()); !synced) return synced.error();
+    }
+    return aside;
+}
+
+sdk::Result<std::vector<std::string>> Topic::restore(const std::vector<storage::ChannelMetadata>& channels) {
+    shared_->topic = weak_from_this();
+    const std::lock_guard lock{mutex_};
+    std::vector<std::string> warnings;
+    std::string warning;
+    const auto state = journal_.read(warning);
+    if (!state) return state.error();
+    if (!warning.empty()) warnings.push_back(warning);
+    const storage::TopicState* const known = state.value() ? &*state.value() : nullptr;
+    const auto found = storage::recoverLog(directory_, known, *shared_->store);
+    if (!found) return found.error();
+    log_.resume(found.value().end);
+    log_.skipTo(found.value().nextSeq);
+    const storage::TopicState otherwise = stateFrom(channels);
+    if (auto restored = restoreChannels(known != nullptr ? *known : otherwise, found.value()); !restored)
+        return restored.error();
+    distribute();
+    savedAt_ = synced_ = log_.committed();
+    saveAllUndistributed_ = false;
+    std::ranges::move(shared_->store->takeReports(), std::back_inserter(warnings));
+    return warnings;
+}
+
+sdk::Result<void> Topic::restoreChannels(const storage::TopicState& state, const storage::RecoveredLog& found) {
+    const std::vector<storage::SegmentPtr> segments = shared_->store->segments();
+    Places places{segments, found};
+    paused_ = state.paused;
+    auto distributed = storage::toCursor(*shared_->store, segments, state.distributed);
+    if (!distributed) return distributed.error();
+    distributed_ = std::move(distributed).value();
+    shared_->distributed.store(distributed_.index, std::memory_order_seq_cst);
+    for (const storage::SavedMessage& message : state.deferred.messages) places.add(message, undistributed_);
+
+    // With a state that could not be used, copies may be all there is of a message.
+    const bool isUnknown = state.nextSeq == 0;
+    std::vector<DeferredMessage> newer;
+    for (const storage::FoundMessage& message : found.deferred) newer.push_back(deferredOf(message));
+    if (isUnknown) {
+        for (const auto& [seq, message] : found.moved) newer.push_back(deferredOf(message));
+    }
+    for (const storage::ChannelState& saved : state.channels) {
+        if (!sdk::isValidChannelName(saved.name)) continue;
+        auto cursor = storage::toCursor(*shared_->store, segments, saved.cursor);
+        if (!cursor) return cursor.error();
+        std::deque<Channel::Gap> gaps;
+        for (const storage::SavedGap& gap : saved.gaps) {
+            auto to = storage::toCursor(*shared_->store, segments, gap.to);
+            if (!to) return to.error();
+            gaps.push_back({gap.fromIndex, std::move(to).value()});
+        }
+        std::vector<DeferredMessage> pending;
+        pending.reserve(saved.kept.messages.size());
+        for (const storage::SavedMessage& message : saved.kept.messages) places.add(message, pending);
+        for (const storage::SavedMessage& message : saved.inFlight) places.add(message, pending);
+        for (const storage::SavedRun& run : saved.runs) places.add(run, pending);
+        auto channel = std::make_shared<Channel>(saved.name, context_.channel, shared_, distributed_);
+        channel->restore(saved, std::move(cursor).value(), std::move(gaps), std::move(pending));
+        channels_.emplace(saved.name, std::move(channel));
+    }
+    hadChannel_ = !channels_.empty();
+    std::ranges::move(newer, std::back_inserter(undistributed_));
+    return {};
+}
+
+sdk::Result<void> Topic::finish() {
+    const std::lock_guard lock{mutex_};
+    if (auto committed = log_.commit(); !committed) return committed;
+    if (auto written = log_.writeAll(); !written) return written;
+    return save(Save::kIfChanged);
+}
+
+}  // namespace nsq::broker

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "broker/keeper.h"
+#include "storage/log_store.h"
+
+namespace nsq::broker {
+
+class Topic;
+
+/// What a topic and its channels share. It outlives them.
+struct TopicShared {
+    TopicShared(std::string theName, Keeper* theKeeper)
+        : name(std::move(theName)),
+          store(std::make_shared<storage::LogStore>(std::make_shared<std::atomic<std::int64_t>>(0))),
+          keeper(theKeeper) {}
+
+    /// There is something to save. THREAD: any.
+    void mark() {
+        if (keeper != nullptr && !marked.exchange(true, std::memory_order_acq_rel)) keeper->visit(topic);
+    }
+
+    const std::string name;
+    const std::shared_ptr<storage::LogStore> store;
+    Keeper* const keeper;  ///< null: nothing of the topic touches the disk
+    std::weak_ptr<Topic> topic;
+    std::atomic<bool> marked{false};             ///< the keeper will come
+    std::atomic<std::uint64_t> distributed{0};  ///< channels may take the messages before this ordinal
+};
+
+}  // namespace nsq::broker

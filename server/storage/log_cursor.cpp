@@ -1,0 +1,154 @@
+#include "storage/log_cursor.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "storage/batch.h"
+
+namespace nsq::storage {
+
+namespace {
+
+disk::BatchHeader headerAt(const std::byte* from) {
+    disk::BatchHeader header;
+    std::memcpy(&header, from, sizeof header);
+    return header;
+}
+
+/// Brings memory for the cursor's next bytes.
+sdk::Result<bool> findMemory(LogStore& store, LogCursor& cursor) {
+    const std::uint64_t wanted = cursor.batchLeft > 0 ? cursor.batch : cursor.offset;
+    LogPlace place{cursor.segment, wanted, nullptr};
+    const auto found = store.find(place);
+    if (!found) return found;
+    if (place.segment != cursor.segment || place.offset != wanted) {
+        // The rest of the current batch, if any, is damaged.
+        cursor.batchLeft = 0;
+        cursor.segment = place.segment;
+        cursor.offset = place.offset;
+    }
+    cursor.extent = std::move(place.extent);
+    return found;
+}
+
+/// Moves `cursor` behind the end of its extent. False: there is nothing yet.
+sdk::Result<bool> leaveExtent(LogStore& store, LogCursor& cursor, Extent* next) {
+    if (next != nullptr) {
+        cursor.segment = next->segment;
+        cursor.offset = next->offset;
+        cursor.extent = ExtentPtr{next};
+        return true;
+    }
+    if (cursor.extent && !cursor.extent->detached.load(std::memory_order_acquire)) return false;
+    return findMemory(store, cursor);
+}
+
+/// Makes a frame of `cursor` the next thing: steps over batch headers, batches out of the log's order, and into
+/// the next memory. False: there is none yet.
+sdk::Result<bool> enterBatch(LogStore& store, LogCursor& cursor) {
+    for (;;) {
+        Extent* next = nullptr;
+        if (cursor.extent) {
+            if (cursor.batchLeft > 0) return true;
+            next = cursor.extent->next.load(std::memory_order_acquire);
+            if (cursor.offset < cursor.extent->end()) {
+                const disk::BatchHeader header = headerAt(cursor.extent->at(cursor.offset));
+                if (header.magic != disk::kFreshBatch) {
+                    cursor.offset += batchSize(header);
+                    continue;
+                }
+                cursor.batch = cursor.offset;
+                cursor.batchEnd = cursor.offset + batchSize(header);
+                cursor.offset += sizeof header;
+                cursor.batchLeft = header.count;
+                cursor.seq = header.firstSeq;
+                cursor.index = header.firstIndex;
+                return true;
+            }
+        }
+        const auto moved = leaveExtent(store, cursor, next);
+        if (!moved || !moved.value()) return moved;
+    }
+}
+
+}  // namespace
+
+sdk::Result<LogRun> readRun(LogStore& store, LogCursor& cursor, const LogLimit& limit) {
+    const auto entered = enterBatch(store, cursor);
+    if (!entered) return entered.error();
+    LogRun run;
+    if (!entered.value()) return run;
+    const std::byte* const first = cursor.extent->at(cursor.offset);
+    if (cursor.batchLeft <= limit.messages && cursor.batchEnd - cursor.offset <= limit.bytes) {
+        run.count = cursor.batchLeft;
+        run.bytes = cursor.batchEnd - cursor.offset;
+    } else {
+        const std::uint64_t most = std::min<std::uint64_t>(limit.messages, cursor.batchLeft);
+        while (run.count < most) {
+            const std::size_t size = frameSize(first + run.bytes);
+            if ((limit.strict || run.count > 0) && run.bytes + size > limit.bytes) break;
+            run.bytes += size;
+            ++run.count;
+        }
+        if (run.count == 0) return run;
+    }
+    run.first = {cursor.extent->owner, first};
+    run.firstSeq = cursor.seq;
+    run.place = {SegmentHold{cursor.segment}, static_cast<std::uint32_t>(cursor.batch)};
+    cursor.offset += run.bytes;
+    cursor.batchLeft -= run.count;
+    cursor.seq += run.count;
+    cursor.index += run.count;
+    return run;
+}
+
+sdk::Result<void> skip(LogStore& store, LogCursor& cursor, std::uint64_t count) {
+    const std::uint64_t to = cursor.index + count;
+    while (cursor.index < to) {
+        const auto run = readRun(store, cursor, {.messages = to - cursor.index});
+        if (!run) return run.error();
+        if (run.value().count == 0) return {};
+    }
+    return {};
+}
+
+BatchPlace copyInMemory(std::uint64_t seq, const Location& message, const MemoryAccount& account) {
+    const std::size_t bytes = frameSize(message.frame);
+    const disk::BatchHeader header{disk::kMovedBatch, 0, 0, static_cast<std::uint32_t>(bytes), 1, 0, seq, 0, 0};
+    Block* const block = Block::create(sizeof header + bytes, account);
+    SegmentHold segment{Segment::inMemory(seq, block)};
+    std::memcpy(block->data(), &header, sizeof header);
+    std::memcpy(block->data() + sizeof header, message.frame, bytes);
+    return {std::move(segment), 0};
+}
+
+sdk::Result<Location> FrameFinder::find(const BatchPlace& place, std::uint64_t seq) {
+    const SegmentPtr& segment = place.segment.pointer();
+    if (segment->isInMemory()) {
+        const std::byte* const batch = segment->memory() + place.offset;
+        const disk::BatchHeader header = headerAt(batch);
+        return Location{segment->owner(), frameAt(batch + sizeof header, seq - header.firstSeq)};
+    }
+    if (!extent_ || extent_->segment != segment || !extent_->has(place.offset)) {
+        LogPlace at{segment, place.offset, nullptr};
+        const auto found = store_.findNear(at);
+        if (!found) return found.error();
+        const bool isThere = found.value() && at.segment == segment && at.offset == place.offset;
+        if (!isThere || !at.extent->has(place.offset)) return Location{};
+        extent_ = std::move(at.extent);
+        frame_ = nullptr;
+    }
+    const std::byte* const batch = extent_->at(place.offset);
+    const disk::BatchHeader header = headerAt(batch);
+    if (seq < header.firstSeq || seq - header.firstSeq >= header.count) return Location{};
+    if (frame_ == nullptr || batch_ != place.offset || seq < seq_) {
+        batch_ = place.offset;
+        seq_ = header.firstSeq;
+        frame_ = batch + sizeof header;
+    }
+    frame_ = frameAt(frame_, seq - seq_);
+    seq_ = seq;
+    return Location{extent_->owner, frame_};
+}
+
+}  // namespace nsq::storage

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+
+#include "storage/log_store.h"
+
+namespace nsq::storage {
+
+/// Where a batch is: what a message that is not finished is found by, together with its sequence number.
+struct BatchPlace {
+    SegmentHold segment;
+    std::uint32_t offset = 0;  ///< of the batch's header
+};
+
+/// A place in a topic log: before the message with ordinal `index`. Cheap to copy. THREAD: its owner's.
+struct LogCursor {
+    SegmentPtr segment;           ///< null: before everything
+    ExtentPtr extent;             ///< memory that has what comes next; null: to be found
+    std::uint64_t offset = 0;     ///< where in the segment the next frame, or the next batch header, begins
+    std::uint64_t batch = 0;      ///< where the current batch's header is, when batchLeft is not 0
+    std::uint64_t batchEnd = 0;   ///< where the current batch ends
+    std::uint32_t batchLeft = 0;  ///< messages of the current batch still to come; 0: a batch header is next
+    std::uint64_t seq = 0;        ///< sequence number of the next message, when batchLeft is not 0
+    std::uint64_t index = 0;  ///< how many messages of this log come before; the difference of two is a depth
+
+    /// Lets go of the log's memory, so that a reader who is far behind does not keep it.
+    void rest() {
+        if (segment && !segment->isInMemory()) extent = nullptr;
+    }
+};
+
+/// Consecutive messages of one batch.
+struct LogRun {
+    Location first;
+    std::size_t bytes = 0;
+    std::uint32_t count = 0;
+    std::uint64_t firstSeq = 0;
+    BatchPlace place;
+
+    sdk::Bytes frames() const { return {first.frame, bytes}; }
+};
+
+/// What a reader can take at once.
+struct LogLimit {
+    std::uint64_t messages = UINT64_MAX;  ///< 1 or more
+    std::size_t bytes = SIZE_MAX;
+    bool strict = false;  ///< bytes is binding; otherwise one message may be larger
+};
+
+/// Reads messages of one batch at `cursor` and moves it behind them. A run without messages: there is nothing
+/// within the limit, or nothing at all. kStorage: a file cannot be read now; the cursor stays. THREAD: the
+/// cursor's; the topic's lock is not needed.
+sdk::Result<LogRun> readRun(LogStore& store, LogCursor& cursor, const LogLimit& limit = {});
+
+/// Moves `cursor` over `count` messages, or to the end.
+sdk::Result<void> skip(LogStore& store, LogCursor& cursor, std::uint64_t count);
+
+/// A batch of one message in memory of its own, so that it does not keep a whole block.
+BatchPlace copyInMemory(std::uint64_t seq, const Location& message, const MemoryAccount& account);
+
+/// Finds messages out of the log's order; good at finding several of one batch or of neighbours. THREAD: one at
+/// a time.
+class FrameFinder {
+public:
+    explicit FrameFinder(LogStore& store) : store_(store) {}
+
+    /// The frame of message `seq` of the batch at `place`. Without a frame: it is damaged. kStorage.
+    sdk::Result<Location> find(const BatchPlace& place, std::uint64_t seq);
+
+private:
+    LogStore& store_;
+    ExtentPtr extent_;
+    std::uint64_t batch_ = 0;  ///< what was found last: in the batch at this offset of the extent's segment
+    std::uint64_t seq_ = 0;
+    const std::byte* frame_ = nullptr;
+};
+
+}  // namespace nsq::storage

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "storage/chunk.h"
+
+namespace nsq::storage {
+
+/// A place in a topic's log. Without a segment it is before everything.
+struct LogPlace {
+    SegmentPtr segment;
+    std::uint64_t offset = 0;
+    ExtentPtr extent;  ///< memory that has it, once found
+};
+
+/// Where the bytes of a topic's log are: its newest ones in memory, all of them in segment files. Readers use it
+/// without the topic's lock. THREAD: any, unless said otherwise.
+class LogStore {
+public:
+    explicit LogStore(MemoryAccount account) : account_(std::move(account)) {}
+
+    // THREAD: the topic's lock, for these.
+
+    /// `segment` comes after all others.
+    void add(SegmentPtr segment);
+
+    /// From `extent` on the log is in memory; null: nothing is.
+    void setMemory(ExtentPtr extent);
+    ExtentPtr memory() const;
+
+    /// Gives up every segment that comes before `oldest` (null: all), unless somebody holds it. They are
+    /// returned; their files still exist.
+    std::vector<SegmentPtr> releaseBefore(const Segment* oldest);
+
+    /// All segments, the oldest first.
+    std::vector<SegmentPtr> segments() const;
+
+    /// Bytes of all files.
+    std::uint64_t bytes() const;
+
+    /// Finds memory for the batch at `place`, or, where there is none, for the next one after it, and moves
+    /// `place` there. False: there is none yet. kStorage when a file cannot be read: try again later.
+    sdk::Result<bool> find(LogPlace& place) { return find(place, kReadSize); }
+
+    /// For a few messages out of the log's order: reads less of a file.
+    sdk::Result<bool> findNear(LogPlace& place) { return find(place, kNearSize); }
+
+    const MemoryAccount& account() const { return account_; }
+
+    /// Batches found damaged so far, and, once, what there is to say about each.
+    std::uint64_t damagedBatches() const;
+    std::vector<std::string> takeReports();
+
+    /// Adds to what takeReports gives: `bytes` of `segment` are damaged.
+    void report(const SegmentPtr& segment, const Damage& damage);
+
+private:
+    /// Read from a file at once by a cursor (measured), and by those who want single messages (chosen); bytes.
+    static constexpr std::size_t kReadSize = 256 * 1024;
+    static constexpr std::size_t kNearSize = 16 * 1024;
+
+    sdk::Result<bool> find(LogPlace& place, std::size_t wanted);
+    bool findInMemory(LogPlace& place) const;
+    SegmentPtr segmentFor(LogPlace& place, std::uint64_t& limit) const;
+
+    const MemoryAccount account_;
+    mutable std::mutex mutex_;
+    std::deque<SegmentPtr> segments_;
+    ExtentPtr memory_;
+    std::set<std::pair<std::uint64_t, std::uint64_t>> reported_;  ///< first sequence number, offset
+    std::vector<std::string> reports_;
+};
+
+}  // namespace nsq::storage
