@@ -39,6 +39,15 @@ std::vector<std::string> pluginNames(const options::Options& options) {
     return names;
 }
 
+/// A name is looked for in --plugin-dir, then among the program's own: who keeps plugins elsewhere still has
+/// http_api.
+std::filesystem::path pluginFile(const std::string& name, const options::Options& options) {
+    auto file = plugin::resolvePlugin(name, options.pluginDir);
+    if (file) return file.value();
+    const auto own = plugin::resolvePlugin(name, ownPluginDir());
+    return own ? own.value() : orThrow(std::move(file), ExitStatus::kFailed);
+}
+
 /// Poco writes the file when the daemon is running already: too late to say that it cannot.
 void checkPidfile(const std::string& path) {
     if (path.empty()) return;
@@ -78,8 +87,7 @@ void resolvePaths(options::Options& options) {
 std::unique_ptr<plugin::PluginHost> loadPlugins(const options::Options& options) {
     auto plugins = std::make_unique<plugin::PluginHost>();
     for (const std::string& name : pluginNames(options)) {
-        const auto file = orThrow(plugin::resolvePlugin(name, options.pluginDir), ExitStatus::kFailed);
-        orThrow(plugins->load(file), ExitStatus::kFailed);
+        orThrow(plugins->load(pluginFile(name, options)), ExitStatus::kFailed);
     }
     return plugins;
 }

@@ -235,7 +235,7 @@ const OptionSpec kTable[] = {
      "plugin_dir",
      G::kPlugins,
      &O::pluginDir,
-     "directory of the plugins",
+     "directory where plugins are looked for first",
      "that of the installation",
      {}},
 
