@@ -214,6 +214,20 @@ broadcast_tcp_port = 1234
         self.assert_refused(["--pidfile=/nonexistent/pid"], "--pidfile", "/nonexistent/pid")
         self.assert_refused(["--daemon"], "--daemon", "--log-file")
 
+    @ours_only
+    def test_exit_codes(self):
+        """Each is what --help says of it."""
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            address = "127.0.0.1:%d" % taken.getsockname()[1]
+            for expected, flag in ((1, "--plugin=nonexistent"), (2, "--nope"), (2, "--config=/nonexistent"),
+                                   (3, f"--tcp-address={address}"), (4, "--data-path=/nonexistent")):
+                with self.subTest(flag=flag):
+                    code, _, stderr = run_to_exit(f"--data-path={self.directory}", *LOCAL, flag)
+                    self.assertEqual(code, expected, stderr)
+                    self.assertEqual(stderr.count("\n"), 1, stderr)
+
     def test_without_http(self):
         process = subprocess.Popen([os.environ["NSQD"], f"--data-path={self.directory}", "--tcp-address=127.0.0.1:0",
                                     "--http-address="], stderr=subprocess.PIPE)
