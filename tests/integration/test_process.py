@@ -172,7 +172,8 @@ broadcast_tcp_port = 1234
         for standard in range(3):
             self.assertEqual(os.readlink(f"/proc/{daemon}/fd/{standard}"), "/dev/null")
 
-        code, _, stderr = run_to_exit("--daemon", "--log-file=other.log", "--data-path=data", *LOCAL, cwd=self.directory)
+        code, _, stderr = run_to_exit("--daemon", "--log-file=other.log", "--data-path=data", *LOCAL,
+                                      cwd=self.directory)
         self.assertGreater(code, 0, "a second daemon on the same data")
         self.assertIn("--data-path", stderr)
         self.assertEqual(stderr.count("\n"), 1, stderr)
