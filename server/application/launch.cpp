@@ -48,6 +48,10 @@ std::filesystem::path pluginFile(const std::string& name, const options::Options
     return own ? own.value() : orThrow(std::move(file), ExitStatus::kFailed);
 }
 
+std::unique_ptr<BoundSocket> bindHttp(const std::string& address) {
+    return address.empty() ? nullptr : std::make_unique<BoundSocket>("http-address", address);
+}
+
 /// Poco writes the file when the daemon is running already: too late to say that it cannot.
 void checkPidfile(const std::string& path) {
     if (path.empty()) return;
@@ -101,7 +105,7 @@ std::unique_ptr<Launch> prepareLaunch(options::Options options) {
                                               std::move(logger),
                                               std::move(data),
                                               {"tcp-address", options.tcpAddress},
-                                              {"http-address", options.httpAddress},
+                                              bindHttp(options.httpAddress),
                                               loadPlugins(options)}};
     warnOfUnusedSettings(*launch);
     checkPidfile(launch->options.pidfile);
