@@ -46,12 +46,13 @@ std::string reachable(const std::string& address) {
     return address;
 }
 
-/// Three lines: TCP, HTTP, a command that publishes.
+/// Three lines: TCP, HTTP, a command that publishes. Without HTTP the first only.
 void printAddresses(const Launch& launch) {
-    const std::string http = reachable(launch.http.address());
-    const bool isUnix = launch.http.port() < 0;
-    std::cout << "TCP:     " << reachable(launch.tcp.address()) << '\n'
-              << "HTTP:    " << http << '\n'
+    std::cout << "TCP:     " << reachable(launch.tcp.address()) << std::endl;
+    if (!launch.http) return;
+    const std::string http = reachable(launch.http->address());
+    const bool isUnix = launch.http->port() < 0;
+    std::cout << "HTTP:    " << http << '\n'
               << "Publish: curl -d 'hello world' "
               << (isUnix ? "--unix-socket '" + http + "' 'http://localhost" : "'http://" + http)
               << "/pub?topic=test'" << std::endl;

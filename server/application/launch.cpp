@@ -39,6 +39,19 @@ std::vector<std::string> pluginNames(const options::Options& options) {
     return names;
 }
 
+/// A name is looked for in --plugin-dir, then among the program's own: who keeps plugins elsewhere still has
+/// http_api.
+std::filesystem::path pluginFile(const std::string& name, const options::Options& options) {
+    auto file = plugin::resolvePlugin(name, options.pluginDir);
+    if (file) return file.value();
+    const auto own = plugin::resolvePlugin(name, ownPluginDir());
+    return own ? own.value() : orThrow(std::move(file), ExitStatus::kFailed);
+}
+
+std::unique_ptr<BoundSocket> bindHttp(const std::string& address) {
+    return address.empty() ? nullptr : std::make_unique<BoundSocket>("http-address", address);
+}
+
 /// Poco writes the file when the daemon is running already: too late to say that it cannot.
 void checkPidfile(const std::string& path) {
     if (path.empty()) return;
@@ -78,8 +91,7 @@ void resolvePaths(options::Options& options) {
 std::unique_ptr<plugin::PluginHost> loadPlugins(const options::Options& options) {
     auto plugins = std::make_unique<plugin::PluginHost>();
     for (const std::string& name : pluginNames(options)) {
-        const auto file = orThrow(plugin::resolvePlugin(name, options.pluginDir), ExitStatus::kFailed);
-        orThrow(plugins->load(file), ExitStatus::kFailed);
+        orThrow(plugins->load(pluginFile(name, options)), ExitStatus::kFailed);
     }
     return plugins;
 }
@@ -93,7 +105,7 @@ std::unique_ptr<Launch> prepareLaunch(options::Options options) {
                                               std::move(logger),
                                               std::move(data),
                                               {"tcp-address", options.tcpAddress},
-                                              {"http-address", options.httpAddress},
+                                              bindHttp(options.httpAddress),
                                               loadPlugins(options)}};
     warnOfUnusedSettings(*launch);
     checkPidfile(launch->options.pidfile);

@@ -18,7 +18,7 @@ struct Launch {
     std::shared_ptr<spdlog::logger> logger;
     storage::DataDirectory data;
     BoundSocket tcp;
-    BoundSocket http;
+    std::unique_ptr<BoundSocket> http;            ///< null: no HTTP
     std::unique_ptr<plugin::PluginHost> plugins;  ///< loaded, not started
 };
 

@@ -15,8 +15,8 @@ namespace {
 constexpr sdk::Magic kV2Magic{' ', ' ', 'V', '2'};
 
 sdk::ServerInfo infoOf(const Launch& launch) {
-    const auto broadcast = [](std::int64_t port, const BoundSocket& socket) {
-        return port == 0 ? socket.port() : static_cast<int>(port);
+    const auto broadcast = [](std::int64_t port, int listening) {
+        return port == 0 ? listening : static_cast<int>(port);
     };
     const options::Options& options = launch.options;
     sdk::ServerInfo info;
@@ -26,9 +26,9 @@ sdk::ServerInfo infoOf(const Launch& launch) {
     info.hostname = Poco::Environment::nodeName();
     info.broadcastAddress = options.broadcastAddress;
     info.tcpPort = launch.tcp.port();
-    info.httpPort = launch.http.port();
-    info.broadcastTcpPort = broadcast(options.broadcastTcpPort, launch.tcp);
-    info.broadcastHttpPort = broadcast(options.broadcastHttpPort, launch.http);
+    info.httpPort = launch.http ? launch.http->port() : -1;
+    info.broadcastTcpPort = broadcast(options.broadcastTcpPort, info.tcpPort);
+    info.broadcastHttpPort = broadcast(options.broadcastHttpPort, info.httpPort);
     info.startTime = std::chrono::system_clock::now();
     return info;
 }
@@ -83,7 +83,7 @@ bool Server::stop() {
         tcp_->stop();
     }
     if (http_) {
-        logger_.info("HTTP: closing {}", launch_->http.address());
+        logger_.info("HTTP: closing {}", launch_->http->address());
         http_->stopAccepting();
     }
     if (broker_) broker_->refusePublishes();
@@ -156,13 +156,14 @@ void Server::startPlugins() {
 }
 
 void Server::startHttp() {
+    if (!launch_->http) return;
     http::HttpServerSettings settings;
     settings.workers = static_cast<int>(launch_->options.httpThreads);
     auto server =
-        std::make_unique<http::HttpServer>(launch_->http.socket(), *loops_, router_, logger_, settings);
+        std::make_unique<http::HttpServer>(launch_->http->socket(), *loops_, router_, logger_, settings);
     server->start();
     http_ = std::move(server);
-    logger_.info("HTTP: listening on {}", launch_->http.address());
+    logger_.info("HTTP: listening on {}", launch_->http->address());
 }
 
 void Server::startTcp() {

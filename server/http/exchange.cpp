@@ -26,8 +26,8 @@ void ReturnQueue::run() {
 }
 
 Exchange::Exchange(ExchangeOwner& owner, ReturnQueue& home, const sdk::HttpFallback& fallback,
-                   spdlog::logger& logger)
-    : owner_(&owner), home_(home), fallback_(fallback), logger_(logger) {}
+                   BodyBudget& bodies, spdlog::logger& logger)
+    : share(bodies), owner_(&owner), home_(home), fallback_(fallback), logger_(logger) {}
 
 void Exchange::run() {
     answer();

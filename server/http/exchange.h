@@ -6,6 +6,7 @@
 #include <mutex>
 #include <vector>
 
+#include "http/body_budget.h"
 #include "http/router.h"
 #include "http/worker_pool.h"
 #include "nsq/sdk/http.h"
@@ -51,12 +52,15 @@ private:
 class Exchange final : public Job, public std::enable_shared_from_this<Exchange> {
 public:
     /// `owner` calls abandon() before it goes. The others outlive the exchange. THREAD: the loop.
-    Exchange(ExchangeOwner& owner, ReturnQueue& home, const sdk::HttpFallback& fallback,
+    Exchange(ExchangeOwner& owner, ReturnQueue& home, const sdk::HttpFallback& fallback, BodyBudget& bodies,
              spdlog::logger& logger);
 
     /// Filled in by the session, then read by the worker.
     sdk::HttpRequest request;
     const RouteEntry* entry = nullptr;
+
+    /// What the request's body takes of all bodies' memory.
+    BodyShare share;
 
     /// Filled in by the worker, then read by the session.
     sdk::HttpResponse response;

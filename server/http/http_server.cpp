@@ -4,8 +4,9 @@ namespace nsq::http {
 
 HttpServer::HttpServer(const Poco::Net::ServerSocket& socket, net::LoopGroup& loops, const Router& router,
                        spdlog::logger& logger, const HttpServerSettings& settings)
-    : workers_(settings.workers, settings.queueLimit),
-      opener_(HttpService{router, workers_, logger}),
+    : bodies_(settings.bodyBytes),
+      workers_(settings.workers, settings.queueLimit),
+      opener_(HttpService{router, workers_, bodies_, logger}),
       listener_(socket, loops, opener_, net::ConnectionKind::kHttp, logger, HttpSession::kIdleLimit) {}
 
 HttpServer::~HttpServer() {

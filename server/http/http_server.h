@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "http/body_budget.h"
 #include "http/http_opener.h"
 #include "http/router.h"
 #include "http/worker_pool.h"
@@ -20,6 +21,10 @@ struct HttpServerSettings {
 
     /// Whole requests that may wait for a worker (chosen); beyond that the answer is 503.
     std::size_t queueLimit = 1024;
+
+    /// What the bodies of all requests may take together, in bytes (chosen); a body that does not fit is
+    /// answered with 503.
+    std::size_t bodyBytes = 256 * 1024 * 1024;
 };
 
 /// HTTP on one listening socket. Connections live on the event loops, so an idle or slow client holds no
@@ -49,6 +54,7 @@ public:
     std::uint16_t port() const { return listener_.port(); }
 
 private:
+    BodyBudget bodies_;  ///< first: requests give back to it until the others are gone
     WorkerPool workers_;
     HttpOpener opener_;
     net::Listener listener_;

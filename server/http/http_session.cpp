@@ -70,7 +70,8 @@ std::size_t HttpSession::readHead(sdk::Bytes data) {
 
 void HttpSession::onHead(sdk::Bytes bytes, bool moreFollows) {
     ExchangeOwner& owner = *this;
-    exchange_ = std::make_shared<Exchange>(owner, home_, service_.router.fallback(), service_.logger);
+    exchange_ = std::make_shared<Exchange>(owner, home_, service_.router.fallback(), service_.bodies,
+                                           service_.logger);
     sdk::HttpRequest& request = exchange_->request;
     parser_.emplace(request);
     if (const int status = parser_->putHead(bytes)) return refuse(status);
@@ -92,17 +93,20 @@ void HttpSession::onHead(sdk::Bytes bytes, bool moreFollows) {
     if (!head.hasBody()) return dispatch();
     parser_->limitBody(route.maxBody);
     if (head.expectContinue && !moreFollows) writeContinue(connection_.output());
+    bodyBegan_ = connection_.loop().now();
     enter(Phase::kBody);
 }
 
 std::size_t HttpSession::readBody(sdk::Bytes data) {
     const std::size_t used = parser_->putBody(data);
-    if (const int status = parser_->failure()) {
-        if (status == 413) {
-            respond(exchange_->entry->route.tooLarge);
-        } else {
-            refuse(status);
-        }
+    const sdk::HttpRoute& route = exchange_->entry->route;
+    int status = parser_->failure();
+    // The line of a chunk or a trailer without end.
+    if (status == 0 && used == 0 && data.size() >= kMaxHead) status = 400;
+    const std::size_t size = exchange_->request.body.size();
+    if (status == 0 && !exchange_->share.growTo(size, route.maxBody)) status = 503;
+    if (status != 0) {
+        status == 413 ? respond(route.tooLarge) : refuse(status);
         return data.size();
     }
     if (used > 0) enter(Phase::kBody);
@@ -197,7 +201,7 @@ void HttpSession::enter(Phase phase) {
             deadline_ = now + kHeadLimit;
             break;
         case Phase::kBody:
-            deadline_ = now + kBodyLimit;
+            deadline_ = bodyDeadline();
             break;
         case Phase::kAnswering:
         case Phase::kClosed:
@@ -205,6 +209,11 @@ void HttpSession::enter(Phase phase) {
             break;
     }
     armTimer();
+}
+
+sdk::Clock::time_point HttpSession::bodyDeadline() const {
+    const std::chrono::seconds earned{exchange_->request.body.size() / kMinBodyRate};
+    return std::min(connection_.loop().now(), bodyBegan_ + earned) + kBodyLimit;
 }
 
 /// A timer that is set already is left to come too early: most requests set none.

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include "http/body_budget.h"
 #include "http/exchange.h"
 #include "http/request_parser.h"
 #include "http/router.h"
@@ -22,6 +23,7 @@ namespace nsq::http {
 struct HttpService {
     const Router& router;
     WorkerPool& workers;
+    BodyBudget& bodies;
     spdlog::logger& logger;
 };
 
@@ -37,6 +39,10 @@ public:
     static constexpr std::chrono::seconds kIdleLimit{60};
     static constexpr std::chrono::seconds kHeadLimit{10};
     static constexpr std::chrono::seconds kBodyLimit{30};
+
+    /// What a body brings on average once kBodyLimit is over (chosen, bytes a second): a trickle does not
+    /// keep the memory of what came before.
+    static constexpr std::size_t kMinBodyRate = 1024;
 
     HttpSession(sdk::Connection& connection, const HttpService& service, ReturnQueue& home);
     ~HttpSession() override;
@@ -72,6 +78,7 @@ private:
     /// Begins a phase, or begins it anew: its time runs from now.
     void enter(Phase phase);
     void armTimer();
+    sdk::Clock::time_point bodyDeadline() const;
 
     /// The client still takes output, if slowly, since this was last asked.
     bool outputMoves();
@@ -88,6 +95,7 @@ private:
     bool inputEnded_ = false;              ///< the client sends no more, but may listen
     bool stalled_ = false;                 ///< input waits until the client has read some output
 
+    sdk::Clock::time_point bodyBegan_;  ///< when the current request's head was whole
     sdk::Clock::time_point deadline_ =
         sdk::Clock::time_point::max();  ///< of the current phase; max() for none
     sdk::Clock::time_point timerAt_ = sdk::Clock::time_point::max();  ///< what the timer is set to

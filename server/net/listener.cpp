@@ -2,13 +2,17 @@
 
 #include <Poco/Net/TCPServerConnectionFactory.h>
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstdint>
 #include <cstring>
 #include <system_error>
@@ -28,6 +32,23 @@ constexpr int kBacklog = 8192;
 
 /// How long to wait before accepting again when descriptors or memory have run out (chosen).
 constexpr auto kResourcePause = 100ms;
+
+/// A shortage is told once, and over when there was none for so long (chosen).
+constexpr auto kShortageEnds = 10s;
+
+/// Descriptors that connections leave to the rest of the server (chosen): a flood of clients must not keep
+/// topics from being stored.
+constexpr rlim_t kSpareDescriptors = 100;
+
+/// Of few descriptors in all, connections leave a part only.
+constexpr rlim_t kSparePart = 8;
+
+/// From here on a descriptor is not for a connection. The kernel gives the lowest that is free.
+int descriptorsForConnections() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX) return INT_MAX;
+    return static_cast<int>(limit.rlim_cur - std::min(limit.rlim_cur / kSparePart, kSpareDescriptors));
+}
 
 /// Poco asks for a factory of its threads' connections; this server has none.
 class NoThreadConnections final : public Poco::Net::TCPServerConnectionFactory {
@@ -83,6 +104,7 @@ Listener::Listener(const Poco::Net::ServerSocket& socket, LoopGroup& loops, Sess
       logger_(logger),
       firstBytesTimeout_(firstBytesTimeout),
       unixAddress_(unixAddressOf(socket)),
+      descriptors_(descriptorsForConnections()),
       stop_(::eventfd(0, EFD_CLOEXEC)) {
     if (stop_.get() < 0) throw std::system_error(errno, std::generic_category(), "cannot make a listener");
 }
@@ -126,15 +148,21 @@ bool Listener::stopsWithin(std::chrono::milliseconds limit) const {
 }
 
 Listener::Next Listener::acceptOne() {
+    if (lastSocket_ >= descriptors_ && !hasDescriptor()) return afterFailure(EMFILE);
     sockaddr_storage peer{};
     socklen_t size = sizeof peer;
     Fd socket{::accept4(TCPServer::socket().impl()->sockfd(), reinterpret_cast<sockaddr*>(&peer), &size,
                         SOCK_NONBLOCK | SOCK_CLOEXEC)};
     if (socket.get() < 0) return afterFailure(errno);
-    short_ = false;
+    lastSocket_ = socket.get();
     if (unixAddress_.empty()) setTcpOptions(socket.get());
     handOver(std::move(socket), unixAddress_.empty() ? hostAndPort(peer) : unixAddress_);
-    return Next::kAccept;
+    return lastSocket_ < descriptors_ ? Next::kAccept : Next::kWaitForMore;
+}
+
+bool Listener::hasDescriptor() const {
+    const Fd lowest{::fcntl(stop_.get(), F_DUPFD_CLOEXEC, 0)};
+    return lowest.get() >= 0 && lowest.get() < descriptors_;
 }
 
 Listener::Next Listener::afterFailure(int error) {
@@ -144,14 +172,16 @@ Listener::Next Listener::afterFailure(int error) {
         case EINTR:
         case ECONNABORTED:
             return Next::kAccept;
-        default:
+        default: {
             // Out of descriptors or memory, mostly: clients wait in the backlog until some are free.
-            if (!std::exchange(short_, true)) {
+            const auto now = sdk::Clock::now();
+            if (std::exchange(shortUntil_, now + kShortageEnds) <= now) {
                 logger_.error("cannot accept a connection, trying again every {} ms: {}",
                               std::chrono::milliseconds{kResourcePause}.count(),
                               std::generic_category().message(error));
             }
             return Next::kWaitForResources;
+        }
     }
 }
 

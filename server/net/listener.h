@@ -15,7 +15,8 @@ namespace nsq::net {
 
 /// A TCP or unix socket's acceptor. It is Poco's TCPServer with another run(): Poco's own gives each
 /// connection a pool thread and spins when descriptors run out; this one hands the socket to the next event
-/// loop and is done. THREAD: main.
+/// loop and is done. Clients wait in the backlog when only the last descriptors are left, which are for
+/// files. THREAD: main.
 class Listener final : private Poco::Net::TCPServer {
 public:
     using TCPServer::port;
@@ -44,6 +45,9 @@ private:
     Next afterFailure(int error);
     void handOver(Fd socket, std::string remoteAddress);
 
+    /// A connection would leave the rest of the server its descriptors.
+    bool hasDescriptor() const;
+
     /// True if stop was called, within `limit` or before.
     bool stopsWithin(std::chrono::milliseconds limit) const;
 
@@ -53,8 +57,12 @@ private:
     spdlog::logger& logger_;
     const std::chrono::milliseconds firstBytesTimeout_;
     const std::string unixAddress_;  ///< empty for TCP
+    const int descriptors_;          ///< connections get lower ones than this
     Fd stop_;                        ///< an eventfd, readable once stop was called
-    bool short_ = false;             ///< descriptors or memory have run out, and that was logged
+
+    /// THREAD: the acceptor's, for the rest.
+    int lastSocket_ = -1;                  ///< the descriptor of the last connection
+    sdk::Clock::time_point shortUntil_{};  ///< until then it is known that descriptors or memory have run out
 };
 
 }  // namespace nsq::net

@@ -55,7 +55,7 @@ struct Assign {
         return {};
     }
     Result<void> operator()(std::string Options::*field) const {
-        if (spec.isAddress) {
+        if (spec.isAddress && !(spec.canBeEmpty && text.empty())) {
             if (const auto address = parseAddress(text); !address) return address.error();
         }
         options.*field = text;

@@ -100,7 +100,8 @@ private:
         if (const auto* text = node.as_string()) return text->get();
         if (const auto* integer = node.as_integer()) return std::to_string(integer->get());
         if (const auto* flag = node.as_boolean()) return flag->get() ? "true" : "false";
-        if (const auto* number = node.as_floating_point()) return fmt::format("{}", number->get());
+        // With its point, so that 5.0 does not pass for an integer.
+        if (const auto* number = node.as_floating_point()) return fmt::format("{:#}", number->get());
         return std::nullopt;
     }
 

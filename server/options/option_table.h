@@ -36,8 +36,9 @@ struct OptionSpec {
     std::string_view help;
     std::string_view defaultNote;  ///< tells the default where it is not that of Options{}
     Range range;
-    bool runtime = false;    ///< can be changed by PUT /config
-    bool isAddress = false;  ///< see ListenAddress
+    bool runtime = false;     ///< can be changed by PUT /config
+    bool isAddress = false;   ///< see ListenAddress
+    bool canBeEmpty = false;  ///< an address: empty is to listen on none
 };
 
 /// Every option, by group.

@@ -1,14 +1,17 @@
 """The program itself: options in every spelling, the configuration file, refusals to start, stopping."""
 
 import os
+import select
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from nsqtest import Server, is_stock, main, ours_only, pub, run_to_exit, wait_until  # noqa: E402
+from nsqtest import (DEADLINE_S, Client, Server, is_stock, main, ours_only, pub, run_to_exit,  # noqa: E402
+                     wait_until)
 
 LOCAL = ("--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0")
 
@@ -131,6 +134,120 @@ broadcast_tcp_port = 1234
             self.assertEqual(code, 0)
             self.assertRegex(stdout, r"^nsqd ")
             self.assertIn("1.3.0", stdout)
+
+    def start_daemon(self, *flags):
+        """Runs it from self.directory until the first process has ended. Returns the daemon's process id, once it
+        listens."""
+        code, stdout, stderr = run_to_exit("--daemon", "--pidfile=nsqd.pid", "--log-file=nsqd.log", *flags,
+                                           cwd=self.directory)
+        self.assertEqual((code, stdout, stderr), (0, "", ""))
+        wait_until(lambda: "TCP: listening on" in self.read("nsqd.log"), "the daemon listening")
+        daemon = int(self.read("nsqd.pid"))
+        handle = os.pidfd_open(daemon)
+        self.addCleanup(os.close, handle)
+        self.addCleanup(self.kill_daemon, handle)
+        return daemon, handle
+
+    @staticmethod
+    def kill_daemon(handle):
+        try:
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def read(self, name):
+        try:
+            with open(os.path.join(self.directory, name), encoding="utf-8") as file:
+                return file.read()
+        except FileNotFoundError:
+            return ""
+
+    @ours_only
+    def test_daemon(self):
+        os.mkdir(os.path.join(self.directory, "data"))
+        # Relative paths are those of the directory it was started in, which the daemon leaves.
+        daemon, handle = self.start_daemon("--data-path=data", "--tcp-address=tcp.sock", "--http-address=http.sock")
+        self.assertEqual(os.readlink(f"/proc/{daemon}/cwd"), "/")
+        self.assertNotEqual(os.getsid(daemon), os.getsid(0))
+        for standard in range(3):
+            self.assertEqual(os.readlink(f"/proc/{daemon}/fd/{standard}"), "/dev/null")
+
+        code, _, stderr = run_to_exit("--daemon", "--log-file=other.log", "--data-path=data", *LOCAL,
+                                      cwd=self.directory)
+        self.assertGreater(code, 0, "a second daemon on the same data")
+        self.assertIn("--data-path", stderr)
+        self.assertEqual(stderr.count("\n"), 1, stderr)
+
+        client = socket.socket(socket.AF_UNIX)
+        self.addCleanup(client.close)
+        client.settimeout(DEADLINE_S)
+        client.connect(os.path.join(self.directory, "tcp.sock"))
+        client.sendall(b"  V2" + pub("t", b"x"))
+        self.assertEqual(client.recv(100), b"\0\0\0\6\0\0\0\0OK")
+
+        signal.pidfd_send_signal(handle, signal.SIGTERM)
+        self.assertTrue(select.select([handle], [], [], DEADLINE_S)[0], "the daemon did not stop")
+        self.assertTrue(self.read("nsqd.log").endswith("NSQ: bye\n"), self.read("nsqd.log"))
+        self.assertIn('"t"', self.read("data/nsqd.dat"))
+        for gone in ("nsqd.pid", "tcp.sock", "http.sock"):
+            self.assertFalse(os.path.exists(os.path.join(self.directory, gone)), gone)
+
+    @ours_only
+    def test_pidfile_and_log_file(self):
+        log = os.path.join(self.directory, "nsqd.log")
+        pidfile = os.path.join(self.directory, "nsqd.pid")
+        process = subprocess.Popen([os.environ["NSQD"], f"--data-path={self.directory}", *LOCAL,
+                                    f"--log-file={log}", f"--pidfile={pidfile}"], stderr=subprocess.PIPE)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        wait_until(lambda: "TCP: listening on" in self.read("nsqd.log"), "the server listening")
+        self.assertEqual(int(self.read("nsqd.pid")), process.pid)
+        process.terminate()
+        self.assertEqual(process.wait(DEADLINE_S), 0)
+        self.assertEqual(process.stderr.read(), b"")
+        self.assertFalse(os.path.exists(pidfile))
+
+    @ours_only
+    def test_files_that_cannot_be_written(self):
+        self.assert_refused([f"--log-file={self.directory}"], "--log-file", self.directory)
+        self.assert_refused(["--log-file=/nonexistent/log"], "--log-file", "/nonexistent")
+        self.assert_refused(["--pidfile=/nonexistent/pid"], "--pidfile", "/nonexistent/pid")
+        self.assert_refused(["--daemon"], "--daemon", "--log-file")
+
+    @ours_only
+    def test_exit_codes(self):
+        """Each is what --help says of it."""
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            address = "127.0.0.1:%d" % taken.getsockname()[1]
+            for expected, flag in ((1, "--plugin=nonexistent"), (2, "--nope"), (2, "--config=/nonexistent"),
+                                   (3, f"--tcp-address={address}"), (4, "--data-path=/nonexistent")):
+                with self.subTest(flag=flag):
+                    code, _, stderr = run_to_exit(f"--data-path={self.directory}", *LOCAL, flag)
+                    self.assertEqual(code, expected, stderr)
+                    self.assertEqual(stderr.count("\n"), 1, stderr)
+
+    def test_without_http(self):
+        process = subprocess.Popen([os.environ["NSQD"], f"--data-path={self.directory}", "--tcp-address=127.0.0.1:0",
+                                    "--http-address="], stderr=subprocess.PIPE)
+        self.addCleanup(process.stderr.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        log = b""
+        while b"TCP: listening on" not in log:
+            line = process.stderr.readline()
+            self.assertTrue(line, log)
+            log += line
+        port = int(log.rpartition(b":")[2])
+        client = Client(port)
+        self.addCleanup(client.close)
+        client.send(b"  V2")
+        client.command(pub("t", b"x"))
+        process.terminate()
+        self.assertEqual(process.wait(DEADLINE_S), 0)
+        self.assertNotIn(b"HTTP: listening", log + process.stderr.read())
 
     def test_unknown_flags(self):
         self.assert_refused(["--nope"], "nope")

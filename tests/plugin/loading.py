@@ -26,6 +26,13 @@ class Loading(unittest.TestCase):
         self.assertEqual(web.get("/ping").body, b"OK")
         self.assertIn(f'good 1.0 ({PLUGINS / "good.so"}): protocol magic "GOOD", 2 routes', server.log)
 
+    def test_a_plugin_by_its_name(self):
+        # The server's own plugins are found beside those of another directory.
+        server = self.start(f"--plugin-dir={PLUGINS}", "--plugin=good")
+        web = server.web()
+        self.assertEqual(web.get("/good").body, b"good")
+        self.assertEqual(web.get("/ping").body, b"OK")
+
     def test_a_connection_with_a_plugins_magic_stays_open(self):
         server = self.start(f"--plugin={PLUGINS / 'good.so'}")
         with server.client(magic=b"GOOD") as client, server.client() as other:

@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <list>
 #include <string>
 
 #include "session_fixture.h"
@@ -39,6 +40,55 @@ TEST_CASE("A chunked body is cut off where it becomes too large") {
     CHECK(answer.ends_with("no more than that"));
     http.send("more of it");
     CHECK(http.connection.takeOutput().empty());
+}
+
+TEST_CASE("A chunk's size line or a trailer without end is refused, not waited for") {
+    const std::string chunked = kPost + "Transfer-Encoding: chunked\r\n\r\n";
+    for (const std::string& begin : {chunked + "1;", chunked + "0\r\nTrailer: "}) {
+        SessionFixture http;
+        http.send(begin);
+        CHECK_FALSE(http.connection.closed());
+        http.send(std::string(HttpSession::kMaxHead, 'x'));
+        CHECK(refused(http, http.receive(), 400));
+    }
+}
+
+TEST_CASE("All bodies together are bounded") {
+    constexpr std::size_t kAll = 1000 * 1000;
+    constexpr std::size_t kLargest = kAll / 4;
+    SessionFixture http(1, 1, kAll);
+    http.add(echoRoute("POST", "/large", kLargest));
+    const std::string head = "POST /large HTTP/1.1\r\nHost: h\r\n";
+    const std::string most(kLargest - 1, 'x');
+    const std::string announced = head + "Content-Length: 250000\r\n\r\n" + most;
+    const std::string chunked = head + "Transfer-Encoding: chunked\r\n\r\n3d090\r\n" + most;
+    std::list<SessionFixture::Other> others;
+    for (std::size_t held = 0; held + kLargest <= kAll; held += most.size() - BodyShare::kFree) {
+        others.emplace_back(http).session.onData(sdk::asBytes(others.size() % 2 == 0 ? announced : chunked));
+        REQUIRE_FALSE(others.back().connection.closed());
+    }
+    for (const std::string& tooMuch : {announced, chunked}) {
+        http.send(tooMuch);
+        CHECK(refused(http, http.receive(), 503));
+        http.reopen();
+    }
+    // Small messages go on.
+    CHECK(http.request(kPost + "Content-Length: 1\r\n\r\nx").ends_with("POST /post | x"));
+
+    // What clients that left, or were answered, have held is free again.
+    others.clear();
+    CHECK(http.request(announced + 'x').starts_with("HTTP/1.1 200 OK"));
+    http.workers.stop();
+    CHECK(http.bodies.take(kAll, 0));
+}
+
+TEST_CASE("Four of the largest bodies fit, however little there is for all") {
+    BodyBudget bodies(10);
+    for (int i = 0; i < 4; ++i) CHECK(bodies.take(5, 5));
+    CHECK_FALSE(bodies.take(1, 5));
+    bodies.give(5);
+    CHECK_FALSE(bodies.take(1, 0));
+    CHECK(bodies.take(5, 5));
 }
 
 TEST_CASE("A route without a body refuses one") {
@@ -88,12 +138,23 @@ TEST_CASE("Time is limited") {
         CHECK(refused(http, http.receive(), 408));
     }
     SECTION("for the next piece of a body") {
-        http.send(kPost + "Content-Length: 3\r\n\r\na");
+        http.add(echoRoute("POST", "/large", 1000 * 1000));
+        http.send("POST /large HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000\r\n\r\na");
         http.pass(29s);
-        http.send("b");
+        http.send(std::string(500 * 1000, 'b'));
         http.pass(29s);
         CHECK_FALSE(http.connection.closed());
         http.pass(1s);
+        CHECK(refused(http, http.receive(), 408));
+    }
+    SECTION("for a whole body, by its size: bytes that trickle in do not hold what has come") {
+        http.send(kPost + "Content-Length: 100\r\n\r\na");
+        for (int i = 0; i < 29; ++i) {
+            http.pass(1s);
+            http.send("b");
+        }
+        CHECK_FALSE(http.connection.closed());
+        http.pass(2s);
         CHECK(refused(http, http.receive(), 408));
     }
     SECTION("for a client that takes no output, but not for a slow one") {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "fake_connection.h"
+#include "http/body_budget.h"
 #include "http/http_session.h"
 
 namespace nsq::http::test {
@@ -36,7 +37,8 @@ inline sdk::HttpRoute echoRoute(std::string method, std::string path, std::size_
 /// One HTTP connection without a socket; workers and their return are real.
 class SessionFixture {
 public:
-    explicit SessionFixture(int threads = 2, std::size_t queueLimit = 16) : workers(threads, queueLimit) {
+    explicit SessionFixture(int threads = 2, std::size_t queueLimit = 16, std::size_t bodyBytes = 1024 * 1024)
+        : bodies(bodyBytes), workers(threads, queueLimit) {
         add(echoRoute("GET", "/get"));
         add(echoRoute("POST", "/post"));
         add(echoRoute("GET", "/option/:name"));
@@ -96,14 +98,33 @@ public:
 
     std::size_t left() const { return left_.size(); }
 
+    /// The next client, with nothing sent yet.
+    void reopen() {
+        session.reset();
+        connection.closeReason.reset();
+        connection.timer.reset();
+        left_.clear();
+        session = std::make_unique<HttpSession>(connection, service, home);
+    }
+
+    /// A further connection to the same server.
+    struct Other {
+        explicit Other(SessionFixture& http)
+            : connection(http.loop), session(connection, http.service, http.home) {}
+
+        FakeConnection connection;
+        HttpSession session;
+    };
+
     std::ostringstream log;
     spdlog::logger logger{"test", std::make_shared<spdlog::sinks::ostream_sink_mt>(log)};
     Router router;
+    BodyBudget bodies;
     WorkerPool workers;
     FakeLoop loop;
     FakeConnection connection{loop};
     ReturnQueue home{loop};
-    HttpService service{router, workers, logger};
+    HttpService service{router, workers, bodies, logger};
     std::unique_ptr<HttpSession> session = std::make_unique<HttpSession>(connection, service, home);
 
 private:

@@ -40,6 +40,33 @@ private:
     std::vector<Fd> taken_;
 };
 
+/// A process that may have few descriptors.
+class FewDescriptors {
+public:
+    explicit FewDescriptors(int more) {
+        ::getrlimit(RLIMIT_NOFILE, &before_);
+        const Fd lowest(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        rlimit low = before_;
+        low.rlim_cur = static_cast<rlim_t>(lowest.get() + more);
+        ::setrlimit(RLIMIT_NOFILE, &low);
+    }
+    ~FewDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+
+private:
+    rlimit before_{};
+};
+
+/// True once `isTrue` is, false when that takes too long.
+template <typename Condition>
+bool comesTrue(Condition isTrue) {
+    const auto deadline = sdk::Clock::now() + kPatience;
+    while (!isTrue()) {
+        if (sdk::Clock::now() > deadline) return false;
+        std::this_thread::yield();
+    }
+    return true;
+}
+
 }  // namespace
 
 TEST_CASE("a listener on a unix socket") {
@@ -145,4 +172,32 @@ TEST_CASE("running out of descriptors is survived") {
     // Told once, however often it was tried.
     const std::string log = server.log();
     REQUIRE(log.find("cannot accept") == log.rfind("cannot accept"));
+}
+
+TEST_CASE("connections leave descriptors for files, and go on when some are free again") {
+    std::atomic<std::size_t> opened{0};
+    ScriptedOpener opener([&opened](ScriptedSession& session) {
+        echo(session);
+        ++opened;
+    });
+    const FewDescriptors few(80);
+    Server server(opener);
+    const auto isShort = [&server] {
+        return server.log().find("cannot accept a connection") != std::string::npos;
+    };
+    std::vector<Client> clients;
+    while (!isShort()) {
+        REQUIRE(clients.size() < 80);
+        REQUIRE(clients.emplace_back(server.port()).send("x"));
+        REQUIRE(comesTrue([&] { return opened == clients.size() || isShort(); }));
+    }
+    std::vector<Fd> files;
+    for (int i = 0; i < 5; ++i) {
+        files.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+        REQUIRE(files.back().get() >= 0);
+    }
+    files.clear();
+    REQUIRE(opened == clients.size() - 1);
+    clients.erase(clients.begin(), clients.begin() + 5);
+    REQUIRE(clients.back().receive(1) == "x");
 }

@@ -74,6 +74,11 @@ TEST_CASE("values may be empty, begin with a dash or hold an equals sign") {
     CHECK(parsed({"--log-prefix=a=b"}).logPrefix == "a=b");
 }
 
+TEST_CASE("only the HTTP address may be empty: then there is no HTTP") {
+    CHECK(parsed({"--http-address="}).httpAddress.empty());
+    CHECK_FALSE(parse({"--tcp-address="}));
+}
+
 TEST_CASE("the last of a flag wins, a repeatable one is a list") {
     CHECK(parsed({"--node-id=1", "--node-id=2"}).nodeId == 2);
     CHECK(parsed({"--plugin=a", "--plugin", "b"}).plugins == std::vector<std::string>{"a", "b"});

@@ -35,7 +35,7 @@ struct Limits {
     int maxDeflateLevel = 6;
 };
 
-/// Who and where the server is. Ports are -1 on a unix socket.
+/// Who and where the server is. Ports are -1 on a unix socket, and where it does not listen.
 struct ServerInfo {
     std::string program;         ///< "nsqd"
     std::string version;         ///< the NSQ release spoken, "1.3.0"

@@ -47,7 +47,7 @@ struct HttpRoute {
     HttpHandler handler;
 
     /// The largest body accepted, in bytes; 0 for none. A larger one is answered with `tooLarge` before it is
-    /// read.
+    /// read. The server answers 503 when the bodies of all requests together take too much memory.
     std::size_t maxBody = 0;
     HttpResponse tooLarge{413, "text/plain; charset=utf-8", "request body too large\n", {}};
 };
