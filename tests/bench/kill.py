@@ -15,16 +15,19 @@ def main():
     parser.add_argument("--rounds", type=int, default=200, help="kills")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begins no new directory after this long")
     parser.add_argument("--seed", default="1")
+    parser.add_argument("--first", type=int, default=0, help="the number behind the slash of a failure's seed")
     parser.add_argument("--kills-per-directory", type=int, default=4)
     parser.add_argument("--signal", choices=("KILL", "TERM"), default="KILL")
-    parser.add_argument("--mix", choices=[mix.name for mix in MIXES], action="append", help="only this; may be repeated")
+    parser.add_argument("--mix", choices=[mix.name for mix in MIXES], action="append",
+                        help="only this; may be repeated")
     parser.add_argument("--durability", help="handed to the server")
     arguments = parser.parse_args()
     mixes = [mix for mix in MIXES if not arguments.mix or mix.name in arguments.mix]
     flags = (f"--durability={arguments.durability}",) if arguments.durability else ()
     try:
-        done = run_many(arguments.rounds, arguments.seed, arguments.seconds, arguments.kills_per_directory,
-                        arguments.signal, flags, mixes, tell=lambda line: print(line, flush=True))
+        done = run_many(arguments.rounds, arguments.seed, arguments.seconds, arguments.first,
+                        arguments.kills_per_directory, arguments.signal, flags, mixes,
+                        tell=lambda line: print(line, flush=True))
     except Failed as failure:
         print(f"FAILED: {failure}")
         return 1

@@ -50,9 +50,10 @@ class Pause:
 
 
 class Expectation:
-    """Of one channel, or without a name of the first one that a topic without channels will get. A message is a must when its publish and, before that, the channel's creation were
-    acknowledged, and no delete or empty can have hit it. It may be there unless a delete or empty surely hit it, or it
-    came before the channel."""
+    """Of one channel; without a name, of the first one that a topic without channels will get.
+
+    A message is a must when its publish and, before that, the channel's creation were acknowledged, and no delete or
+    empty can have hit it. It may be there unless a delete or empty surely hit it, or it came before the channel."""
 
     def __init__(self, record, topic, channel):
         self.record, self.topic, self.channel = record, topic, channel

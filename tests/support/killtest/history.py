@@ -15,7 +15,8 @@ def history(record, topic, channel, number=0):
             lines.append((run.ended, f"---- run {number_of_run} gets the signal"))
     if number:
         publication = record.publications[number]
-        lines += _request(publication, f"{publication.how}, {len(publication.body)} bytes, delay {publication.delay:g} s")
+        delay = f", delay {publication.delay:g} s" if publication.delay else ""
+        lines += _request(publication, f"{publication.how}, {len(publication.body)} bytes{delay}:")
         for each in record.deliveries.get((topic, channel, number), ()):
             lines.append((each.at, f"delivered in run {each.run}, attempts {each.attempts}"))
         for each in record.answers.get((topic, channel, number), ()):

@@ -81,7 +81,7 @@ class Verdict:
         """A REQ that was written less than a grace before the kill counts only within its run."""
         due = publication.sent + publication.delay - CLOCK_TOLERANCE_S
         if publication.delay and any(each.at < due for each in deliveries):
-            yield "early", f"DPUB delivered {min(due - each.at for each in deliveries):.3f} s before its due time"
+            yield "early", f"DPUB delivered {max(due - each.at for each in deliveries):.3f} s before its due time"
         for req in self.requeues(publication):
             due = req.sent + req.delay - CLOCK_TOLERANCE_S
             for delivery in deliveries:

@@ -1,9 +1,11 @@
 """Several kills on one data directory, then the drain and the judgement."""
 
 import itertools
+import os
 import random
 import shutil
 import signal
+import subprocess
 import tempfile
 import time
 
@@ -19,7 +21,9 @@ from .publishers import publish
 from .record import Record
 from .scene import LASTING, Scene
 
-SHORTEST_RUN_S, LONGEST_RUN_S = 0.3, 2.2
+SHORTEST_RUN_S, LONGEST_RUN_S = 0.05, 2.2
+# Some starts are ended by the signal after a moment of at most this length, on the way to being ready.
+INTERRUPTED_STARTS, LONGEST_START_S = 0.25, 0.1
 # Delays of the last run are short, so that the drain is too.
 LAST_DELAY_S = 1.0
 START_DEADLINE_S = JOIN_DEADLINE_S = 60.0
@@ -34,20 +38,26 @@ class Series:
 
     def __init__(self, mix, seed, kills, signal_name="KILL", flags=()):
         self.mix, self.seed, self.kills, self.graceful = mix, seed, kills, signal_name == "TERM"
+        self.signal = signal.Signals[f"SIG{signal_name}"]
         self.flags = (*mix.flags, *flags)
         self.record = Record()
         self.source = random.Random(f"{seed} moments")
-        self.data_path = tempfile.mkdtemp(prefix="nsqd-kill-")
+        self.directory = tempfile.mkdtemp(prefix="nsqd-kill-")
+        self.data_path = os.path.join(self.directory, "data")
+        os.mkdir(self.data_path)
         self.server = None
         self.violations = []
 
     def run(self):
-        """Returns a line on what was done. Raises Failed; the data directory then stays."""
+        """Returns a line on what was done. Raises Failed; the data directory then stays, with a copy for each kill."""
         self.start()
         try:
             for number in range(self.kills):
                 self.load(last=number == self.kills - 1)
-                self.end()
+                subprocess.run(["cp", "-a", "--sparse=always", self.data_path,
+                                os.path.join(self.directory, f"killed-{number}")], check=True)
+                if self.source.random() < INTERRUPTED_STARTS:
+                    self.interrupt_start()
                 self.start()
                 if self.violations:
                     break
@@ -56,12 +66,12 @@ class Series:
             if not self.violations:
                 self.server.stop()
         except (AssertionError, OSError) as error:
-            raise Failed(self.describe(error)) from error
+            raise Failed(self.describe(f"{error}\n")) from error
         finally:
             self.server.kill()
         if self.violations:
-            raise Failed(self.describe(report(self.record, self.violations)))
-        shutil.rmtree(self.data_path)
+            raise Failed(self.describe())
+        shutil.rmtree(self.directory)
         return self.summary()
 
     def start(self):
@@ -98,15 +108,21 @@ class Series:
         scene.over.set()
         self.record.end_run()
         died = not self.server.alive()
-        self.server.process.send_signal(signal.SIGTERM if self.graceful else signal.SIGKILL)
+        self.server.process.send_signal(self.signal)
         code = self.server.wait()
+        self.server.kill()  # it is dead: this lets go of it
         scene.join(JOIN_DEADLINE_S)
         self.record.close_run()
         if died or scene.failures or self.graceful and code != 0:
             raise AssertionError("\n".join(["the server died"] * died + scene.failures + [f"exit code {code}"]))
 
-    def end(self):
-        """Lets go of the dead process."""
+    def interrupt_start(self):
+        self.server = Server(*self.flags, data_path=self.data_path, ready=False)
+        try:
+            self.server.process.wait(self.source.uniform(0, LONGEST_START_S))
+        except subprocess.TimeoutExpired:
+            self.server.process.send_signal(self.signal)
+        self.server.wait()
         self.server.kill()
 
     def drain(self):
@@ -136,7 +152,7 @@ class Series:
             wait_until(lambda: scene.failures or not any(self.left()), "all channels are empty")
         except AssertionError as error:
             self.violations += judge(self.record, self.graceful)
-            raise AssertionError(f"{error}; left are {self.left()}\n{report(self.record, self.violations)}") from None
+            raise AssertionError(f"{error}; left are {self.left()}") from None
         finally:
             scene.over.set()
             scene.join(JOIN_DEADLINE_S)
@@ -154,20 +170,22 @@ class Series:
                 f"acknowledged, {sum(map(len, self.record.deliveries.values()))} deliveries, "
                 f"{sum(map(len, self.record.answers.values()))} answers, {len(self.record.operations)} operations")
 
-    def describe(self, what):
+    def describe(self, error=""):
         log = [line for line in self.server.log_lines if "] IDENTIFY: " not in line][-30:]
-        return (f"mix {self.mix.name}, seed {self.seed!r}, after {self.record.run} kills; the data directory is kept: "
-                f"{self.data_path}\n{what}\nthe end of the server's log:\n{''.join(log)}")
+        return (f"mix {self.mix.name}, seed {self.seed!r}, after {self.record.run} kills; kept with copies: "
+                f"{self.data_path}\n{error}{report(self.record, self.violations)}\n"
+                f"the end of the server's log:\n{''.join(log)}")
 
 
-def run_many(kills, seed, seconds=float("inf"), kills_per_directory=4, signal_name="KILL", flags=(), mixes=MIXES,
-             tell=print):
-    """Series with one mix after the other until there were so many kills or so many seconds have passed."""
+def run_many(kills, seed, seconds=float("inf"), first=0, kills_per_directory=4, signal_name="KILL", flags=(),
+             mixes=MIXES, tell=print):
+    """Series with one mix after the other until there were so many kills or so many seconds have passed. `first`: the
+    number behind the slash of a seed in a failure's text, to begin there."""
     end = time.monotonic() + seconds
     done = 0
-    for number, mix in enumerate(itertools.cycle(mixes)):
+    for number in itertools.count(first):
         if done >= kills or time.monotonic() > end:
             return done
         some = min(kills_per_directory, kills - done)
-        tell(Series(mix, f"{seed}/{number}", some, signal_name, flags).run())
+        tell(Series(mixes[number % len(mixes)], f"{seed}/{number}", some, signal_name, flags).run())
         done += some
