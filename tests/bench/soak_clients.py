@@ -2,17 +2,15 @@
 
 import os
 import random
-import select
 import sys
 import time
 import traceback
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from ledger import Ledger, body, parse  # noqa: E402
-from nsqtest import ERROR, MESSAGE, RESPONSE, Client, Closed, Frame, Web, dpub, mpub, parse_message, pub  # noqa: E402
+from nsqtest import (BARRIER, ERROR, MESSAGE, RESPONSE, Client, Closed, Frame, Web, dpub, mpub,  # noqa: E402
+                     parse_message, pub)
 
-# An id no message has: the answer to its FIN tells that everything sent before has been dealt with.
-BARRIER = b"################"
 MSG_TIMEOUT_MS = 1000
 
 
@@ -120,7 +118,7 @@ class Consumer:
         end = time.monotonic() + seconds
         self.client.ready(self.source.choice((1, 10, 100, 500)))
         while not stop.is_set() and (left := end - time.monotonic()) > 0:
-            if not self.client.nothing_to_read() or select.select([self.client.socket], [], [], min(left, 0.1))[0]:
+            if self.client.wait_readable(min(left, 0.1)):
                 self.take(self.respond)
 
     def take(self, respond):
@@ -200,7 +198,7 @@ def drain(plan, number, stop, throttle, progress, report):
         found = stats["topics"][0]["channels"][0]
         return found["depth"] + found["in_flight_count"] + found["deferred_count"]
     while left():
-        while not consumer.client.nothing_to_read() or select.select([consumer.client.socket], [], [], 0.05)[0]:
+        while consumer.client.wait_readable(0.05):
             consumer.take(consumer.finish)
     consumer.leave()
 

@@ -2,7 +2,7 @@
 
 from .case import ServerCase, main, ours_only
 from .server import Server, is_stock, raise_file_limit, run_to_exit
-from .v2 import (ERROR, MESSAGE, RESPONSE, Client, Closed, Frame, dpub, identify, mpub, mpub_body, parse_message, pub,
-                 sized)
+from .v2 import (BARRIER, ERROR, MESSAGE, RESPONSE, Client, Closed, Frame, dpub, identify, mpub, mpub_body,
+                 parse_message, pub, sized)
 from .waiting import DEADLINE_S, wait_until
 from .web import Reply, Web

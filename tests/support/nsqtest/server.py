@@ -66,7 +66,8 @@ def check_sanitizers(text):
 class Server:
     """Starts at once; stop() checks that it ends well. Use it from one thread, which must outlive the process."""
 
-    def __init__(self, *flags, data_path=None, addresses=True, deadline_s=DEADLINE_S, environment=None):
+    def __init__(self, *flags, data_path=None, addresses=True, deadline_s=DEADLINE_S, environment=None, ready=True):
+        """Waits until it listens, unless not `ready`: then it has no ports."""
         program = binary()
         self._owns_data_path = data_path is None
         self.data_path = data_path or tempfile.mkdtemp(prefix="nsqd-test-")
@@ -81,6 +82,8 @@ class Server:
         self._reader = threading.Thread(target=self._collect, daemon=True)
         self._reader.start()
         atexit.register(self.kill)
+        if not ready:
+            return
         try:
             self.tcp_port = self._port("tcp", deadline_s)
             self.http_port = self._port("http", deadline_s)

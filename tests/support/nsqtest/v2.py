@@ -11,6 +11,9 @@ from .waiting import DEADLINE_S
 
 RESPONSE, ERROR, MESSAGE = 0, 1, 2
 
+# An id no message has: the answer to its FIN tells that everything sent before has been dealt with.
+BARRIER = b"################"
+
 Frame = collections.namedtuple("Frame", "type data")
 Message = collections.namedtuple("Message", "timestamp attempts id body")
 
@@ -153,6 +156,10 @@ class Client:
 
     def nothing_to_read(self):
         return not self._buffer and not select.select([self.socket], [], [], 0)[0]
+
+    def wait_readable(self, seconds):
+        """Whether there is something to read, at the latest after so many seconds."""
+        return bool(self._buffer) or bool(select.select([self.socket], [], [], seconds)[0])
 
     def identify(self, **fields):
         """IDENTIFY with feature_negotiation. Returns the answer's JSON."""

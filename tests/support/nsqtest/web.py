@@ -27,7 +27,9 @@ class Web:
             try:
                 connection.request(method, path, body=body, headers=headers or {}, encode_chunked=chunked)
             except (BrokenPipeError, ConnectionResetError):
-                pass  # the server may answer, and close, before it has read all of a body it refuses
+                if connection.sock is None:
+                    raise  # it was not even connected
+                # The server may answer, and close, before it has read all of a body it refuses.
             response = connection.getresponse()
             return Reply(response.status, response.headers, response.read())
         finally:
