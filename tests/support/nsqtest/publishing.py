@@ -81,6 +81,7 @@ class Publisher(threading.Thread):
     def __init__(self, server, way, name, topics, acknowledged, sizes=(0, 40, 700, 3000)):
         """`way`: of WAYS. `topics`: an iterator. `sizes`: of the bodies, in turn."""
         super().__init__(name=name)
+        self.refusals = []  # answers that were not OK
         self._server = server
         self._way = WAYS[way]
         self._topics = topics
@@ -116,3 +117,5 @@ class Publisher(threading.Thread):
         for number, answer in enumerate(self._way.publish(connection, topic, bodies)):
             if answer == OK:
                 self._acknowledged.add(topic, [keys[number]] if self._way.each else keys, sent)
+            else:
+                self.refusals.append(answer)
