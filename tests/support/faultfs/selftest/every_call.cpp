@@ -52,9 +52,16 @@ void appending() {
     const int fd = ::openat(AT_FDCWD, "appended", O_CREAT | O_WRONLY | O_APPEND, 0600);
     for (int i = 0; i < 10; ++i) REQUIRE(::write(fd, "appended ", 9));
     REQUIRE(::close(fd));
-    const int again = ::open("appended", O_WRONLY | O_TRUNC | O_DSYNC);
-    REQUIRE(::write(again, "anew", 4));
+    const int more = ::open("appended", O_WRONLY | O_APPEND);
+    REQUIRE(::write(more, "at the end", 10));
+    REQUIRE(::pwrite(more, "and here too", 12, 5));  // Linux appends, whatever the offset
+    REQUIRE(::close(more));
+    const int again = ::open("emptied", O_CREAT | O_WRONLY, 0600);
+    REQUIRE(::write(again, "and filled again", 16));
     REQUIRE(::close(again));
+    const int anew = ::open("emptied", O_WRONLY | O_TRUNC | O_DSYNC);
+    REQUIRE(::write(anew, "anew", 4));
+    REQUIRE(::close(anew));
     REQUIRE(::close(::creat("created", 0600)));
 }
 
