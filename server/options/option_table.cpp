@@ -21,6 +21,7 @@ constexpr Range kPort{0, 65535};
 constexpr std::int64_t kLongest = kLargest / 4;
 constexpr Range kPositiveTime{kMillisecond, kLongest};
 constexpr Range kTime{0, kLongest};
+constexpr std::string_view kDurabilities[] = {"memory", "crash", "power"};
 
 using G = Group;
 using O = Options;
@@ -120,7 +121,7 @@ const OptionSpec kTable[] = {
      "mem_queue_size",
      G::kStorage,
      &O::memQueueSize,
-     "messages an #ephemeral topic or channel holds before it drops some",
+     "messages of a topic kept in memory, the newest ones; all that an #ephemeral topic or channel holds",
      {},
      {0, kLargest}},
     {"max-bytes-per-file",
@@ -134,9 +135,34 @@ const OptionSpec kTable[] = {
      "max_topic_bytes",
      G::kStorage,
      &O::maxTopicBytes,
-     "memory one topic's messages may take, in bytes; beyond it publishes are refused",
+     "what one topic's files may take, in bytes; beyond it publishes are refused; 0 for no limit",
      {},
-     {65536, kLargest}},
+     {0, kLargest}},
+    {"durability",
+     "durability",
+     G::kStorage,
+     &O::durability,
+     "when a publish is answered: memory (at once; what is in memory is lost with the process), crash (the kernel "
+     "has it) or power (the disk has it)",
+     {},
+     {},
+     false,
+     false,
+     kDurabilities},
+    {"sync-every",
+     "sync_every",
+     G::kStorage,
+     &O::syncEvery,
+     "messages of a topic that may be unsynced before it is synced, behind the answers",
+     {},
+     {1, kLargest}},
+    {"sync-timeout",
+     "sync_timeout",
+     G::kStorage,
+     &O::syncTimeout,
+     "how long a message may be unsynced before its topic is synced, behind the answers",
+     {},
+     kPositiveTime},
 
     {"msg-timeout",
      "msg_timeout",

@@ -91,6 +91,14 @@ class _Result(unittest.TextTestResult):
         return f"{text}\nserver's log:\n{log}"
 
 
+def take_flag(flag):
+    """Whether the test was started with this argument, for main() not to see it."""
+    found = flag in sys.argv
+    if found:
+        sys.argv.remove(flag)
+    return found
+
+
 def main():
     """Runs the tests of the calling file. An argument --nsqd=PATH stands for the environment variable NSQD."""
     for argument in [a for a in sys.argv[1:] if a.startswith("--nsqd=")]:

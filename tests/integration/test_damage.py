@@ -1,0 +1,187 @@
+"""Every byte of a small data directory flipped, every file cut at every length: the server starts, serves what was not
+hit, says what it lost, delivers nothing that is not whole, and stops well.
+
+A sample of it, or all with `--all` (half an hour). `--seed=N` takes another sample."""
+
+import collections
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from nsqtest import Server, dpub, drain, key_of, main, make_body, mpub, take_flag  # noqa: E402
+from nsqtest.damage import Damage, every_damage, files_below, some_damage  # noqa: E402
+
+ALL = take_flag("--all")
+SEED = next((int(a.partition("=")[2]) for a in sys.argv if a.startswith("--seed=") and take_flag(a)), 1)
+FLIPS_A_FILE, CUTS_A_FILE = 8, 4
+FLAGS = ("--max-bytes-per-file=700",)
+FAILURES_A_FILE = 5  # then the file's other damages are left out
+# The size of what a file of messages begins with: storage/disk_format.h.
+FILE_HEADER = 24
+# A case takes a tenth of a second; beyond this the server hangs.
+DEADLINE_S = 20
+
+
+class World:
+    """A small data directory with a bit of everything, and what is in it."""
+
+    # Topics and their channels; what is published to `lonely` waits for one.
+    CHANNELS = {"t": ("idle", "used"), "lonely": ("first",)}
+
+    def __init__(self, directory, killed):
+        self.killed = killed
+        self.batch_of = {}  # by key: topic and number of the batch
+        self.finished = collections.defaultdict(set)  # by channel
+        server = Server(*FLAGS, data_path=directory)
+        try:
+            self._fill(server)
+            server.kill() if killed else server.stop()
+        finally:
+            server.kill()
+        self.files = files_below(directory)
+
+    def _fill(self, server):
+        for channel in self.CHANNELS["t"]:
+            server.client().subscribe("t", channel).close()
+        publisher = server.client()
+        for number in range(6):
+            publisher.command(mpub("t", self._batch("t", number, 3)))
+        for number in range(2):
+            publisher.command(mpub("lonely", self._batch("lonely", number, 3)))
+        for number in (6, 7):
+            publisher.command(dpub("t", 400, self._batch("t", number, 1)[0]))
+        publisher.close()
+        consumer = server.client().subscribe("t", "used", 9)
+        messages = consumer.read_messages(9)
+        consumer.ready(0)
+        for message in messages[:5]:
+            consumer.fin(message)
+            self.finished["used"].add(key_of(message.body))
+        consumer.req(messages[5], 300)
+        server.wait_channel("t", "used", in_flight_count=3)
+
+    def _batch(self, topic, number, count):
+        keys = [f"{topic}-{number}-{i}" for i in range(count)]
+        self.batch_of.update({key: (topic, number) for key in keys})
+        return [make_body(key) for key in keys]
+
+    def keys(self, topic):
+        return {key for key, (its_topic, _) in self.batch_of.items() if its_topic == topic}
+
+    def groups(self, file):
+        """The messages in a file by batch, in order: [(end of the last one, keys)]. Empty for a file of other things."""
+        content = self.files[file]
+        found = sorted((content.find(make_body(key)) + len(make_body(key)), key) for key in self.batch_of
+                       if make_body(key) in content)
+        groups = []
+        for end, key in found:
+            if groups and self.batch_of[groups[-1][1][0]] == self.batch_of[key]:
+                groups[-1] = (end, groups[-1][1] + [key])
+            else:
+                groups.append((end, [key]))
+        return groups
+
+    def hit_by(self, damage):
+        """The keys that may be lost: their batch was hit."""
+        groups = self.groups(damage.file)
+        behind = [keys for end, keys in groups if end > damage.position]
+        return {key for keys in (behind[:1] if damage.mask else behind) for key in keys}
+
+    def is_unseen(self, damage):
+        """Whether it leaves a file that is as good as new: cut behind its header or a batch."""
+        return not damage.mask and damage.position in [FILE_HEADER] + [end for end, _ in self.groups(damage.file)]
+
+
+class DamageCase(unittest.TestCase):
+    KILLED = False
+
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="nsqd-damage-")
+        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+        self.original = os.path.join(self.directory, "original")
+        os.mkdir(self.original)
+        self.world = World(self.original, self.KILLED)
+
+    def check_all(self):
+        chance = random.Random(SEED)
+        files = self.world.files
+        self.check(Damage("nsqd.dat", len(files["nsqd.dat"]), 0))  # which is none: all is there then
+        damages = list(every_damage(files, chance) if ALL
+                       else some_damage(files, chance, FLIPS_A_FILE, CUTS_A_FILE))
+        started, failures = time.monotonic(), collections.Counter()
+        for damage in damages:
+            if failures[damage.file] < FAILURES_A_FILE:
+                with self.subTest(str(damage)):
+                    failures[damage.file] += 1
+                    self.check(damage)
+                    failures[damage.file] -= 1
+        print(f"{len(damages)} damages, {len(files)} files of {sum(map(len, files.values()))} bytes, "
+              f"{time.monotonic() - started:.0f} s; failures: {dict(+failures)}")
+
+    def check(self, damage):
+        data_path = os.path.join(self.directory, "damaged")
+        shutil.copytree(self.original, data_path)
+        try:
+            damage.apply(data_path)
+            server = Server(*FLAGS, data_path=data_path, deadline_s=DEADLINE_S)
+            try:
+                self.check_server(server, damage)
+                server.stop(deadline_s=DEADLINE_S)
+            finally:
+                server.kill()
+        except AssertionError as error:
+            self.fail(f"{damage}\n{error}")
+        finally:
+            shutil.rmtree(data_path)
+
+    def check_server(self, server, damage):
+        self.assertRegex(server.web().get("/ping").body, b"^(OK$|NOK - )")
+        lost = set()
+        for topic, channels in self.world.CHANNELS.items():
+            for channel in channels:
+                lost |= self.check_channel(server, damage, topic, channel)
+        if lost and not self.world.is_unseen(damage):
+            self.assertIn(os.path.basename(damage.file), server.log, f"{sorted(lost)} lost without a word")
+        server.web().publish("t", make_body("new"))
+        for channel in self.world.CHANNELS["t"]:
+            self.assertEqual(drain(server, "t", channel, DEADLINE_S), ["new"], channel)
+
+    def check_channel(self, server, damage, topic, channel):
+        """Returns what was lost."""
+        got = drain(server, topic, channel, DEADLINE_S)
+        finished = self.world.finished[channel]
+        lost = self.world.keys(topic) - finished - set(got)
+        unhit = lost - self.world.hit_by(damage)
+        if unhit:
+            self.fail(f"{topic}:{channel} lost {sorted(unhit)}, which was not hit; the log:\n{server.log[-3000:]}")
+        is_state = not self.world.groups(damage.file)
+        if not is_state:
+            self.assertEqual(len(got), len(set(got)), f"{topic}:{channel} got messages twice: {sorted(got)}")
+        if not is_state and not self.KILLED:
+            self.assertFalse(finished & set(got), f"{topic}:{channel}: finished, and delivered again")
+        return lost
+
+
+class Stopped(DamageCase):
+    """After a graceful stop."""
+
+    def test_damage(self):
+        self.check_all()
+
+
+class Killed(DamageCase):
+    """After kill -9."""
+
+    KILLED = True
+
+    def test_damage(self):
+        self.check_all()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""Power cuts under --durability=power: what was acknowledged is there, whatever became of what was not synced.
+
+One run of the server gives many power cuts: at its end and at moments in between, each with its own luck. See
+tests/support/faultfs/README.md for what a power cut does to the disk. `--long`: more of them, and longer runs."""
+
+import contextlib
+import filecmp
+import itertools
+import os
+import random
+import shutil
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from faultfs import Faults, available, build_image  # noqa: E402
+from faultfs.power_cut import EVERYTHING, NOTHING  # noqa: E402
+from nsqtest import (OK, WAYS, Acknowledged, Closed, Publisher, Server, drain, key_of, main, make_body,  # noqa: E402
+                     pub, take_flag, wait_until)
+
+LONG = take_flag("--long")
+IMAGES = 100 if LONG else 10
+ACKNOWLEDGED = 20000 if LONG else 2000
+FLAGS = ("--durability=power", "--max-bytes-per-file=65536", "--mem-queue-size=100")
+TOPICS = [f"t{number}" for number in range(4)]
+
+
+class PowerCase(unittest.TestCase):
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="nsqd-power-")
+        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+        self.data_path = os.path.join(self.directory, "data")
+        os.mkdir(self.data_path)
+        self.faults = Faults(self.data_path, record=True)
+        self.addCleanup(self.faults.close)
+        self.random = random.Random(self.id())
+        self.acknowledged = Acknowledged(self.faults.recorded)
+
+    def start(self):
+        """The server on the disk that is to fail."""
+        server = Server(*FLAGS, data_path=self.data_path, environment=self.faults.environment)
+        self.addCleanup(server.kill)
+        return server
+
+    def cuts(self, first, count=IMAGES):
+        """(seed, position in the journal): moments from `first` to the end; the end itself with the worst luck."""
+        end = self.faults.recorded()
+        yield NOTHING, end
+        for seed in range(EVERYTHING, count):
+            yield seed, self.random.randint(first, end)
+
+    @contextlib.contextmanager
+    def restarted(self, seed, until):
+        """A server on what a power cut left, which must start, and must stop well."""
+        image = tempfile.mkdtemp(prefix="image-", dir=self.directory) + "/data"
+        with self.subTest(seed=seed, until=until):
+            build_image(self.faults.journal, image, seed, until)
+            server = Server(*FLAGS, data_path=image)
+            self.addCleanup(server.kill)
+            yield server
+            server.stop()
+            shutil.rmtree(image)
+
+    def assert_none_lost(self, server, topic, channel, expected, finished=()):
+        """`finished`: keys that may be missing."""
+        lost = expected - set(drain(server, topic, channel)) - set(finished)
+        if lost:
+            self.fail(f"{len(lost)} of {len(expected)} acknowledged messages lost on {topic}:{channel}, such as "
+                      f"{sorted(lost)[:5]}; the server's log:\n{server.log[-3000:]}")
+
+
+class Load(PowerCase):
+    """Publishers of all kinds while channels are made and one of them is consumed."""
+
+    def setUp(self):
+        super().setUp()
+        self.channels = {}  # (topic, channel): the time and the position in the journal when it was there
+        self.finished = []
+
+    def topics(self, way):
+        """Mostly old topics, and every 20th time a new one."""
+        for number in itertools.count(1):
+            yield f"{way.strip('/').lower()}-{number}" if number % 20 == 0 else self.random.choice(TOPICS)
+
+    def run_load(self, server, until):
+        """Publishes until `until` messages more are acknowledged, and kills the server."""
+        end = len(self.acknowledged) + until
+        publishers = [Publisher(server, way, f"{way}{len(self.acknowledged)}", self.topics(way), self.acknowledged)
+                      for way in WAYS]
+        consumer = threading.Thread(target=self.consume, args=(server,))
+        for topic in TOPICS:
+            self.make_channel(server, topic, "early").close()
+        for thread in publishers:
+            thread.start()
+        wait_until(lambda: len(self.acknowledged) > end - until // 2, "the first half of the messages", 300)
+        consumer.start()
+        wait_until(lambda: len(self.acknowledged) > end, "the second half of the messages", 300)
+        server.kill()
+        for thread in publishers + [consumer]:
+            thread.join()
+
+    def make_channel(self, server, topic, channel):
+        client = server.client().subscribe(topic, channel)
+        self.channels.setdefault((topic, channel), (time.monotonic(), self.faults.recorded()))
+        return client
+
+    def consume(self, server):
+        """Makes the channels `late` and finishes every second message of one of them until the server is gone."""
+        try:
+            for topic in TOPICS[1:]:
+                self.make_channel(server, topic, "late").close()
+            client = self.make_channel(server, TOPICS[0], "late")
+            client.ready(50)
+            while True:
+                message = client.read_message()
+                if hash(message.id) % 2:
+                    self.finished.append(key_of(message.body))
+                    client.fin(message)
+                else:
+                    client.req(message, 20)
+        except (Closed, OSError):
+            pass
+
+    def check(self, seed, until):
+        with self.restarted(seed, until) as server:
+            for (topic, channel), (since, made) in self.channels.items():
+                if made <= until:
+                    self.check_channel(server, topic, channel, 0 if channel == "early" else since, until)
+            for topic in {publish.topic for publish in self.acknowledged.publishes} - set(TOPICS):
+                self.check_channel(server, topic, "first", 0, until)
+
+    def check_channel(self, server, topic, channel, since, until):
+        expected = self.acknowledged.keys(topic, since, lambda publish: publish.mark <= until)
+        self.assert_none_lost(server, topic, channel, expected, self.finished if channel == "late" else ())
+
+    def test_one_run(self):
+        server = self.start()
+        self.run_load(server, ACKNOWLEDGED)
+        for seed, until in self.cuts(first=0):
+            self.check(seed, until)
+
+    def test_a_kill_before_the_power_cut(self):
+        """What the first server wrote and did not sync is read, but not yet durable, when the second one starts."""
+        self.run_load(self.start(), ACKNOWLEDGED // 4)
+        killed_at = self.faults.recorded()
+        self.run_load(self.start(), ACKNOWLEDGED // 4)
+        for seed, until in self.cuts(killed_at, IMAGES // 2):
+            self.check(seed, until)
+
+    def test_failing_syncs(self):
+        """After a failed sync the kernel forgets what it had to write: a second one says nothing of it."""
+        server = self.start()
+        switching = threading.Thread(target=self.switch, args=(server, "sync EIO every=7"))
+        switching.start()
+        self.run_load(server, ACKNOWLEDGED // 2)
+        switching.join()
+        for seed, until in self.cuts(0, IMAGES // 2):
+            self.check(seed, until)
+
+    def switch(self, server, rule):
+        """Turns `rule` on and off, as publishes go on, until the server is gone."""
+        for number in itertools.count(1):
+            self.faults.set(*([rule] if number % 2 else []))
+            seen = self.faults.recorded()
+            wait_until(lambda: self.faults.recorded() > seen + 50000 or not server.alive(), "the load goes on", 300)
+            if not server.alive():
+                return
+
+    def test_the_journal_is_complete(self):
+        """The shim sees all that the server does to its files, or the other tests would mean nothing."""
+        server = self.start()
+        publishers = [Publisher(server, way, way, self.topics(way), self.acknowledged) for way in WAYS]
+        for thread in publishers:
+            thread.start()
+        wait_until(lambda: len(self.acknowledged) > 500, "some messages", 300)
+        for thread in publishers:
+            thread.stop()
+        server.stop()
+        image = os.path.join(self.directory, "image")
+        build_image(self.faults.journal, image, EVERYTHING)
+        self.assert_same_tree(self.data_path, image)
+
+    def assert_same_tree(self, one, other):
+        compared = filecmp.dircmp(one, other)
+        self.assertFalse(compared.left_only + compared.right_only, one)
+        _, different, unreadable = filecmp.cmpfiles(one, other, compared.common_files, shallow=False)
+        self.assertFalse(different + unreadable, one)
+        for name in compared.common_dirs:
+            self.assert_same_tree(os.path.join(one, name), os.path.join(other, name))
+
+
+class Moments(PowerCase):
+    """Power cuts right after an OK."""
+
+    def test_the_first_burst(self):
+        """The stock nsqd loses it whole: its metadata file does not exist before the first sync."""
+        server = self.start()
+        client = server.client()
+        keys = [f"burst-{number}" for number in range(1000)]
+        sent = time.monotonic()
+        client.send(b"".join(pub("burst", make_body(key)) for key in keys))
+        for key in keys:
+            self.assertEqual(client.read_frame(), OK)
+            self.acknowledged.add("burst", [key], sent)
+        server.kill()
+        client.close()
+        moments = [self.acknowledged.publishes[number].mark for number in (0, 1, 499, 999)]
+        for seed, until in list(self.cuts(0, IMAGES // 2)) + [(NOTHING, moment) for moment in moments]:
+            with self.restarted(seed, until) as restarted:
+                expected = self.acknowledged.keys("burst", 0, lambda publish: publish.mark <= until)
+                self.assert_none_lost(restarted, "burst", "c", expected)
+
+    def test_what_the_http_api_made(self):
+        server = self.start()
+        web = server.web()
+        for topic in ("plain", "gone", "paused"):
+            web.do("topic/create", topic)
+        for channel in ("plain", "gone", "paused"):
+            web.do("channel/create", "plain", channel)
+            web.publish("plain", make_body(f"before-{channel}"))
+        web.do("topic/pause", "paused")
+        web.do("channel/pause", "plain", "paused")
+        web.do("topic/delete", "gone")
+        web.do("channel/delete", "plain", "gone")
+        web.do("channel/empty", "plain", "plain")
+        server.kill()
+        for seed in range(IMAGES):
+            with self.restarted(seed, self.faults.recorded()) as restarted:
+                topics = {topic["topic_name"]: topic for topic in restarted.stats()["topics"]}
+                self.assertEqual({name: topic["paused"] for name, topic in topics.items()},
+                                 {"plain": False, "paused": True})
+                self.assertEqual({c["channel_name"]: (c["paused"], c["depth"]) for c in topics["plain"]["channels"]},
+                                 {"plain": (False, 0), "paused": (True, 1)})
+
+
+if __name__ == "__main__":
+    if not available():
+        print("SKIPPED: FAULTFS does not name libfaultfs.so (there is none in sanitizer builds)")
+        sys.exit(77)
+    main()

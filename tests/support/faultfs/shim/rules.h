@@ -1,0 +1,61 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace faultfs {
+
+/// What a call is about. Creating a file is an open and a create.
+enum class Call { kOpen, kCreate, kRead, kWrite, kAllocate, kSync, kTruncate, kRename, kUnlink, kMkdir };
+
+/// What shall become of a call: fail with `error`, or go on with at most `bytes` of its data.
+struct Verdict {
+    int error = 0;
+    std::size_t bytes = SIZE_MAX;
+};
+
+/// The faults that are switched on: lines of a file, which is looked at before every call, so that replacing
+/// it (with a rename) switches a running program. README.md has the lines' form. THREAD: any.
+class Rules {
+public:
+    /// `path` need not exist: then there are no faults.
+    explicit Rules(std::string path);
+
+    /// `bytes`: how many a write is about to write.
+    Verdict judge(Call call, std::size_t bytes = 0);
+
+private:
+    struct Rule {
+        std::vector<Call> calls;
+        int error = 0;  ///< 0: writes are cut short, but succeed
+        std::uint64_t every = 1;
+        std::uint64_t seen = 0;
+        bool hasRoom = false;
+        std::size_t room = 0;  ///< bytes that can still be written before it fails
+
+        static Rule parse(const std::string& line);
+        Verdict judge(std::size_t bytes);
+    };
+
+    /// Which file was read: inode number and time of change, as numbers are used again.
+    struct Version {
+        ino_t number = 0;
+        time_t seconds = 0;
+        long nanoseconds = 0;
+
+        bool operator==(const Version&) const = default;
+    };
+
+    void reloadIfReplaced();
+
+    const std::string path_;
+    std::mutex mutex_;
+    Version loaded_;
+    std::vector<Rule> rules_;
+};
+
+}  // namespace faultfs
