@@ -41,6 +41,11 @@ options::Options shownOptions(const Launch& launch, const sdk::ServerInfo& info)
     return options;
 }
 
+broker::Durability durabilityOf(std::string_view option) {
+    if (option == "memory") return broker::Durability::kMemory;
+    return option == "power" ? broker::Durability::kPower : broker::Durability::kCrash;
+}
+
 Poco::AutoPtr<Poco::Util::AbstractConfiguration> settingsOf(const options::Options& options,
                                                             const std::string& plugin) {
     const auto found = options.pluginSettings.find(plugin);
@@ -128,6 +133,9 @@ void Server::startBroker() {
     config.memQueueSize = options.memQueueSize;
     config.maxTopicBytes = options.maxTopicBytes;
     config.maxBytesPerFile = options.maxBytesPerFile;
+    config.durability = durabilityOf(options.durability);
+    config.syncEvery = options.syncEvery;
+    config.syncTimeout = std::chrono::ceil<std::chrono::milliseconds>(options.syncTimeout);
     config.maxMsgTimeout = limits_.maxMsgTimeout;
     config.maxChannelConsumers = static_cast<int>(options.maxChannelConsumers);
     auto broker = std::make_unique<broker::Broker>(config, logger_);

@@ -45,7 +45,8 @@ std::unique_ptr<sdk::Publisher> Broker::openPublisher(sdk::Loop& loop, sdk::Publ
     const std::lock_guard lock{turnsMutex_};
     std::unique_ptr<TurnCommit>& turn = turns_[&loop];
     if (!turn) {
-        turn = std::make_unique<TurnCommit>(loop, config_.durability == Durability::kPower ? &syncer_ : nullptr);
+        turn =
+            std::make_unique<TurnCommit>(loop, config_.durability == Durability::kPower ? &syncer_ : nullptr);
     }
     return std::make_unique<TurnPublisher>(*this, *turn, listener);
 }

@@ -73,8 +73,8 @@ public:
 
     // For publishers and subscriptions.
 
-    /// Appends without committing; the result is for Topic::outcome. `cached` is the caller's last topic, tried first and replaced. THREAD:
-    /// any.
+    /// Appends without committing; the result is for Topic::outcome. `cached` is the caller's last topic,
+    /// tried first and replaced. THREAD: any.
     sdk::Result<std::uint64_t> append(const sdk::Publication& publication, std::shared_ptr<Topic>& cached);
 
     /// The last consumer of `channel` has left: an ephemeral channel goes, and an ephemeral topic with its
@@ -94,7 +94,8 @@ private:
     sdk::Result<void> synced(const TopicPtr& topic);
     sdk::Result<void> openLease();
     sdk::Result<void> restoreTopics();
-    sdk::Result<void> restoreTopic(const std::string& name, const std::vector<storage::ChannelMetadata>& channels);
+    sdk::Result<void> restoreTopic(const std::string& name,
+                                   const std::vector<storage::ChannelMetadata>& channels);
     sdk::Result<void> takeOver(const storage::TopicMetadata& foreign);
     sdk::Result<void> finishTopic(Topic& topic) const;
     std::vector<storage::TopicMetadata> metadata() const;

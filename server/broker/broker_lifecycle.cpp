@@ -73,8 +73,8 @@ Result<void> Broker::start() {
     return metadataWriter_->flush();
 }
 
-/// The directories of topics tell what there is, nsqd.dat follows them. Only where another server wrote it, it
-/// has more to say; and where the state of a topic is damaged it knows its channels.
+/// The directories of topics tell what there is, nsqd.dat follows them. Only where another server wrote it,
+/// it has more to say; and where the state of a topic is damaged it knows its channels.
 Result<void> Broker::restoreTopics() {
     const auto names = topicsIn(config_.dataPath / "topics");
     if (!names) return names.error();
@@ -96,7 +96,8 @@ Result<void> Broker::restoreTopics() {
     return {};
 }
 
-Result<void> Broker::restoreTopic(const std::string& name, const std::vector<storage::ChannelMetadata>& channels) {
+Result<void> Broker::restoreTopic(const std::string& name,
+                                  const std::vector<storage::ChannelMetadata>& channels) {
     const Result<std::uint64_t> firstSeq = lease_->begin();
     if (!firstSeq) return firstSeq.error();
     const auto topic = std::make_shared<Topic>(name, *context_, firstSeq.value());
@@ -116,7 +117,8 @@ Result<void> Broker::takeOver(const storage::TopicMetadata& foreign) {
     for (const storage::ChannelMetadata& channel : foreign.channels) {
         const Result<ChannelPtr> made = makeChannel(*topic.value(), channel.name);
         if (!made) return made.error();
-        if (auto paused = topic.value()->setChannelPaused(*made.value(), channel.paused); !paused) return paused;
+        if (auto paused = topic.value()->setChannelPaused(*made.value(), channel.paused); !paused)
+            return paused;
     }
     return {};
 }

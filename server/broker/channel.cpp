@@ -135,7 +135,8 @@ bool Channel::closed() const {
 sdk::Result<void> Channel::add(Consumer& consumer) {
     const std::lock_guard lock{mutex_};
     if (closed_)
-        return sdk::Error{sdk::ErrorCode::kDeleted, "channel " + topic_->name + ":" + name_ + " is being deleted"};
+        return sdk::Error{sdk::ErrorCode::kDeleted,
+                          "channel " + topic_->name + ":" + name_ + " is being deleted"};
     if (context_.maxConsumers > 0 && consumers_.size() >= static_cast<std::size_t>(context_.maxConsumers)) {
         return sdk::Error{sdk::ErrorCode::kTooManyConsumers, "consumers for " + topic_->name + ":" + name_ +
                                                                  " exceeds limit of " +

@@ -109,8 +109,8 @@ public:
     /// Adds messages to wait for their time; not as the topic's distribution does, but at the start.
     void addDeferred(std::span<const DeferredMessage> messages);
 
-    /// Moves the cursor to `end`, the end of the log, if that is where it stands. Returns the segment it needs
-    /// the log from.
+    /// Moves the cursor to `end`, the end of the log, if that is where it stands. Returns the segment it
+    /// needs the log from.
     storage::SegmentPtr catchUp(const storage::LogCursor& end);
 
     /// Lets go of memory before `oldest`, if the cursor is there; null: of all.
@@ -123,7 +123,8 @@ public:
     std::uint64_t unfinished() const;
 
     /// The messages that hold `segment`, by sequence number.
-    void collectHolding(const storage::Segment& segment, std::map<std::uint64_t, DeferredMessage>& messages) const;
+    void collectHolding(const storage::Segment& segment,
+                        std::map<std::uint64_t, DeferredMessage>& messages) const;
 
     /// Where those messages are now.
     void relocate(const storage::Segment& from, const std::map<std::uint64_t, storage::BatchPlace>& places);
@@ -193,7 +194,7 @@ private:
     bool freshFirst_ =
         false;  ///< who goes first alternates, so that neither requeued nor fresh messages starve
 
-    bool changed_ = false;                        ///< since it was saved last
+    bool changed_ = true;  ///< since it was saved last
     bool saveAllKept_ = true;                     ///< the next save is of all that is kept
     std::vector<storage::SavedMessage> changes_;  ///< of what is kept, since it was saved last
 

@@ -148,8 +148,8 @@ void Channel::takeFresh(Consumer& consumer, Budget& budget, std::uint64_t most) 
 
 /// The log has nothing where messages should be: they are damaged. Returns how many.
 std::uint64_t Channel::passDamaged() {
-    const std::uint64_t to = gaps_.empty() ? topic_->distributed.load(std::memory_order_seq_cst)
-                                           : gaps_.front().fromIndex;
+    const std::uint64_t to =
+        gaps_.empty() ? topic_->distributed.load(std::memory_order_seq_cst) : gaps_.front().fromIndex;
     const std::uint64_t lost = to > cursor_.index ? to - cursor_.index : 0;
     cursor_.index += lost;
     return lost;

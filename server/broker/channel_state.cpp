@@ -14,8 +14,7 @@ namespace {
 constexpr std::size_t kFewChanges = 4096;
 
 storage::SavedMessage savedOf(const PendingMessage& message, std::int64_t dueNs) {
-    return {message.seq,          message.place.segment->firstSeq(), dueNs, message.place.offset,
-            message.attempts, 0};
+    return {message.seq, message.place.segment->firstSeq(), dueNs, message.place.offset, message.attempts, 0};
 }
 
 storage::SavedRun savedOf(const InFlightRun& run) {
@@ -87,6 +86,7 @@ std::optional<storage::ChannelState> Channel::save(bool everything) {
 void Channel::restore(const storage::ChannelState& state, storage::LogCursor cursor, std::deque<Gap> gaps,
                       std::vector<DeferredMessage> pending) {
     const std::lock_guard lock{mutex_};
+    changed_ = false;
     paused_ = state.paused;
     cursor_ = std::move(cursor);
     gaps_ = std::move(gaps);
@@ -136,7 +136,8 @@ void Channel::collectHolding(const storage::Segment& segment,
                              std::map<std::uint64_t, DeferredMessage>& messages) const {
     const std::lock_guard lock{mutex_};
     const auto add = [&](const PendingMessage& message, Clock::time_point due) {
-        if (message.place.segment.get() == &segment) messages.try_emplace(message.seq, DeferredMessage{due, message});
+        if (message.place.segment.get() == &segment)
+            messages.try_emplace(message.seq, DeferredMessage{due, message});
     };
     for (const PendingMessage& message : ready_) add(message, {});
     for (const DeferredMessage& deferred : deferred_) add(deferred.message, deferred.due);

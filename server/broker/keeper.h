@@ -13,12 +13,12 @@ namespace nsq::broker {
 
 class Topic;
 
-/// Writes behind: visits topics in which something happened, to save what their channels finished, remove files
-/// nobody needs and let memory go. One thread; it sleeps as long as nothing happens.
+/// Writes behind: visits topics in which something happened, to save what their channels finished, remove
+/// files nobody needs and let memory go. One thread; it sleeps as long as nothing happens.
 class Keeper {
 public:
-    /// How long after something happened it is saved at the latest, apart from the time the disk takes (chosen:
-    /// well below the second after which what was finished must not come again after a crash).
+    /// How long after something happened it is saved at the latest, apart from the time the disk takes
+    /// (chosen: well below the second after which what was finished must not come again after a crash).
     static constexpr std::chrono::milliseconds kSaveAfter{200};
 
     Keeper();

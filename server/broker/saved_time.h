@@ -17,8 +17,7 @@ inline std::int64_t unixNow() {
 
 inline std::int64_t toUnixNs(sdk::Clock::time_point when) {
     if (when == sdk::Clock::time_point{}) return 0;
-    return unixNow() +
-           std::chrono::duration_cast<std::chrono::nanoseconds>(when - sdk::Clock::now()).count();
+    return unixNow() + std::chrono::duration_cast<std::chrono::nanoseconds>(when - sdk::Clock::now()).count();
 }
 
 inline sdk::Clock::time_point fromUnixNs(std::int64_t ns) {

@@ -12,8 +12,8 @@ namespace nsq::broker {
 
 class Topic;
 
-/// Brings what was written onto the disk: one thread, one sync at a time, each covering all that was written so
-/// far, so that many publishers share one.
+/// Brings what was written onto the disk: one thread, one sync at a time, each covering all that was written
+/// so far, so that many publishers share one.
 class Syncer {
 public:
     /// Somebody who waits on a loop for topics to be synced. It must not be destroyed before it was told.

@@ -53,7 +53,8 @@ sdk::Result<std::uint64_t> Topic::append(const sdk::Publication& publication) {
     for (const sdk::Bytes body : publication.bodies) bytes += body.size();
     const std::lock_guard lock{mutex_};
     if (closed_) return deleted(name());
-    if (context_.maxBytes > 0 && log_.store().bytes() + bytes > static_cast<std::uint64_t>(context_.maxBytes)) {
+    if (context_.maxBytes > 0 &&
+        log_.store().bytes() + bytes > static_cast<std::uint64_t>(context_.maxBytes)) {
         return sdk::Error{sdk::ErrorCode::kTopicFull, "topic " + name() + " is full: it may hold " +
                                                           std::to_string(context_.maxBytes) + " bytes"};
     }
@@ -61,7 +62,8 @@ sdk::Result<std::uint64_t> Topic::append(const sdk::Publication& publication) {
         return covered.error();
     if (publication.delay.count() > 0) {
         const Clock::time_point due = Clock::now() + publication.delay;
-        for (storage::LogMessage& message : log_.appendDeferred(publication.bodies, unixNow(), toUnixNs(due))) {
+        for (storage::LogMessage& message :
+             log_.appendDeferred(publication.bodies, unixNow(), toUnixNs(due))) {
             newDeferred_.push_back({due, {message.seq, std::move(message.place), 0}});
         }
     } else {
@@ -149,7 +151,8 @@ sdk::Result<std::shared_ptr<Channel>> Topic::makeChannel(std::string_view channe
     created = false;
     if (closed_) return deleted(name());
     if (const auto found = channels_.find(channelName); found != channels_.end()) return found->second;
-    auto channel = std::make_shared<Channel>(std::string(channelName), context_.channel, shared_, distributed_);
+    auto channel =
+        std::make_shared<Channel>(std::string(channelName), context_.channel, shared_, distributed_);
     channels_.emplace(channelName, channel);
     if (!sdk::isEphemeral(channelName)) {
         // Before it gets anything: who was told of it will have it after a crash.
@@ -164,7 +167,8 @@ sdk::Result<std::shared_ptr<Channel>> Topic::makeChannel(std::string_view channe
     return channel;
 }
 
-std::shared_ptr<Channel> Topic::removeChannel(std::string_view name, bool onlyIfUnused, sdk::Result<void>& saved) {
+std::shared_ptr<Channel> Topic::removeChannel(std::string_view name, bool onlyIfUnused,
+                                              sdk::Result<void>& saved) {
     const std::lock_guard lock{mutex_};
     const auto found = channels_.find(name);
     if (found == channels_.end()) return nullptr;

@@ -40,10 +40,10 @@ struct TopicContext {
     DiskHealth& health;
     std::filesystem::path dataPath;
     Durability durability;
-    std::int64_t maxBytes;         ///< a topic's log may take; 0: no limit
+    std::int64_t maxBytes;  ///< a topic's log may take; 0: no limit
     std::int64_t maxBytesPerFile;
-    std::uint64_t memQueueSize;    ///< messages kept in memory, or at all in ephemeral topics and channels
-    std::uint64_t syncEvery;       ///< messages
+    std::uint64_t memQueueSize;  ///< messages kept in memory, or at all in ephemeral topics and channels
+    std::uint64_t syncEvery;     ///< messages
     std::chrono::milliseconds syncTimeout;
 };
 
@@ -83,7 +83,8 @@ public:
 
     /// Takes the channel out and closes it. Null when there is none. With `onlyIfUnused` it stays when it has
     /// consumers. `saved` tells whether the disk knows.
-    std::shared_ptr<Channel> removeChannel(std::string_view name, bool onlyIfUnused, sdk::Result<void>& saved);
+    std::shared_ptr<Channel> removeChannel(std::string_view name, bool onlyIfUnused,
+                                           sdk::Result<void>& saved);
 
     /// Drops what its channels do not have yet.
     sdk::Result<void> empty();
@@ -103,8 +104,8 @@ public:
     storage::TopicMetadata metadata() const;
     std::uint64_t nextSeq() const;
 
-    /// Saves what changed, removes files nobody needs, lets memory go. Returns when to come again at the latest,
-    /// if so. THREAD: the keeper.
+    /// Saves what changed, removes files nobody needs, lets memory go. Returns when to come again at the
+    /// latest, if so. THREAD: the keeper.
     std::optional<std::chrono::milliseconds> keep();
 
     /// Brings what was committed onto the disk. THREAD: the syncer.
@@ -170,7 +171,7 @@ private:
 
     // What is saved.
     storage::StateJournal journal_;
-    bool failing_ = false;              ///< the last write failed
+    bool failing_ = false;                ///< the last write failed
     std::size_t savedUndistributed_ = 0;  ///< of undistributed_, those that are saved
     bool saveAllUndistributed_ = true;
     std::uint64_t savedAt_ = 0;  ///< log_.committed() when it was saved last
@@ -187,7 +188,8 @@ private:
     bool resting_ = true;   ///< no memory is held
     Clock::time_point lastCommit_{};
     Clock::time_point nextVisit_ = Clock::time_point::max();
-    std::map<std::uint64_t, std::uint32_t> unmoved_;  ///< segments too full to be moved, with their holds then
+    std::map<std::uint64_t, std::uint32_t>
+        unmoved_;  ///< segments too full to be moved, with their holds then
 };
 
 }  // namespace nsq::broker

@@ -31,7 +31,8 @@ public:
 
     /// Without a segment: the message was finished by all, and its segment is gone.
     storage::BatchPlace of(std::uint64_t seq, std::uint64_t segment, std::uint32_t offset) {
-        if (const auto moved = found_.moved.find(seq); moved != found_.moved.end()) return moved->second.place;
+        if (const auto moved = found_.moved.find(seq); moved != found_.moved.end())
+            return moved->second.place;
         if (!last_ || last_->firstSeq() != segment) {
             last_ = storage::segmentOf(segments_, segment);
             if (last_ && last_->firstSeq() != segment) last_ = nullptr;
@@ -158,7 +159,8 @@ sdk::Result<std::vector<std::string>> Topic::restore(const std::vector<storage::
     return warnings;
 }
 
-sdk::Result<void> Topic::restoreChannels(const storage::TopicState& state, const storage::RecoveredLog& found) {
+sdk::Result<void> Topic::restoreChannels(const storage::TopicState& state,
+                                         const storage::RecoveredLog& found) {
     const std::vector<storage::SegmentPtr> segments = shared_->store->segments();
     Places places{segments, found};
     paused_ = state.paused;

@@ -27,7 +27,7 @@ struct TopicShared {
     const std::shared_ptr<storage::LogStore> store;
     Keeper* const keeper;  ///< null: nothing of the topic touches the disk
     std::weak_ptr<Topic> topic;
-    std::atomic<bool> marked{false};             ///< the keeper will come
+    std::atomic<bool> marked{false};            ///< the keeper will come
     std::atomic<std::uint64_t> distributed{0};  ///< channels may take the messages before this ordinal
 };
 

@@ -121,7 +121,8 @@ bool Topic::moveOutOf(const storage::SegmentPtr& segment) {
     std::map<std::uint64_t, DeferredMessage> messages;
     for (const auto& [name, channel] : channels_) channel->collectHolding(*segment, messages);
     for (const DeferredMessage& deferred : undistributed_) {
-        if (deferred.message.place.segment.get() == segment.get()) messages.try_emplace(deferred.message.seq, deferred);
+        if (deferred.message.place.segment.get() == segment.get())
+            messages.try_emplace(deferred.message.seq, deferred);
     }
     std::uint64_t bytes = 0;
     storage::FrameFinder finder{*shared_->store};
@@ -176,7 +177,8 @@ bool Topic::wantsSync(Clock::time_point now) const {
     if (unsynced == 0 && !unsyncedState_) return false;
     if (!channels_.empty() && unsynced > 0) {
         std::uint64_t unfinished = waitingHere() + undistributed_.size();
-        for (const auto& [name, channel] : channels_) unfinished = std::max(unfinished, channel->unfinished());
+        for (const auto& [name, channel] : channels_)
+            unfinished = std::max(unfinished, channel->unfinished());
         unsynced = std::min(unsynced, unfinished);
     }
     return unsynced >= context_.syncEvery || now - unsyncedSince_ >= context_.syncTimeout;

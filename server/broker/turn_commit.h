@@ -17,7 +17,8 @@ class TurnPublisher;
 
 /// Commits, at the end of a loop's turn, every topic the turn published to, and then tells the publishers:
 /// one commit however many publishes there were. Where a publish must be on the disk it tells them when the
-/// topics are synced; what is published meanwhile is synced next, together. One for each loop. THREAD: its loop.
+/// topics are synced; what is published meanwhile is synced next, together. One for each loop. THREAD: its
+/// loop.
 class TurnCommit final : private sdk::LoopTask {
 public:
     /// With a `syncer` topics are synced.

@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
+
 #include "options/address.h"
 #include "options/values.h"
 
@@ -57,6 +59,9 @@ struct Assign {
     Result<void> operator()(std::string Options::*field) const {
         if (spec.isAddress && !(spec.canBeEmpty && text.empty())) {
             if (const auto address = parseAddress(text); !address) return address.error();
+        }
+        if (!spec.choices.empty() && std::ranges::find(spec.choices, text) == spec.choices.end()) {
+            return notA(text, fmt::format("one of {}", fmt::join(spec.choices, ", ")));
         }
         options.*field = text;
         return {};

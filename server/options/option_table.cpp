@@ -142,10 +142,12 @@ const OptionSpec kTable[] = {
      "durability",
      G::kStorage,
      &O::durability,
-     "when a publish is answered: memory (at once; what is in memory is lost with the process), crash (the kernel "
+     "when a publish is answered: memory (at once; what is in memory is lost with the process), crash (the "
+     "kernel "
      "has it) or power (the disk has it)",
      {},
      {},
+     false,
      false,
      false,
      kDurabilities},

@@ -36,9 +36,10 @@ struct OptionSpec {
     std::string_view help;
     std::string_view defaultNote;  ///< tells the default where it is not that of Options{}
     Range range;
-    bool runtime = false;     ///< can be changed by PUT /config
-    bool isAddress = false;   ///< see ListenAddress
-    bool canBeEmpty = false;  ///< an address: empty is to listen on none
+    bool runtime = false;                         ///< can be changed by PUT /config
+    bool isAddress = false;                       ///< see ListenAddress
+    bool canBeEmpty = false;                      ///< an address: empty is to listen on none
+    std::span<const std::string_view> choices{};  ///< of a string: what it may be; empty: anything
 };
 
 /// Every option, by group.

@@ -45,8 +45,8 @@ BatchFound examineBatch(sdk::Bytes bytes, std::uint32_t salt, disk::BatchHeader&
     if (!isIntact(header, salt)) return BatchFound::kBadHeader;
     if (bytes.size() < batchSize(header)) return BatchFound::kIncomplete;
     const sdk::Bytes frames = bytes.subspan(sizeof header, header.bytes);
-    // The frames' checksum is right only if they are as they were written: framesFit then is a matter of course,
-    // but what it spares is reading out of bounds.
+    // The frames' checksum is right only if they are as they were written: framesFit then is a matter of
+    // course, but what it spares is reading out of bounds.
     const bool intact = crc32c(frames) == header.framesCrc && framesFit(frames, header.count);
     return intact ? BatchFound::kIntact : BatchFound::kBadFrames;
 }

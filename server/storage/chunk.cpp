@@ -73,7 +73,8 @@ sdk::Result<Chunk> readChunk(const SegmentPtr& segment, std::uint64_t offset, st
             size = batchSize(header);
             continue;
         }
-        if (then == BatchFound::kIncomplete) return damaged(offset, limit, "cut off in the middle of a batch");
+        if (then == BatchFound::kIncomplete)
+            return damaged(offset, limit, "cut off in the middle of a batch");
         if (then == BatchFound::kBadFrames) {
             return damaged(offset, end, std::to_string(header.count) + " damaged messages");
         }

@@ -15,13 +15,13 @@ struct Damage {
 
 /// A piece of a segment file.
 struct Chunk {
-    ExtentPtr extent;     ///< whole intact batches from `offset` on; null when there are none at that place
-    Damage damage;        ///< without an extent: what is there instead
+    ExtentPtr extent;  ///< whole intact batches from `offset` on; null when there are none at that place
+    Damage damage;     ///< without an extent: what is there instead
 };
 
 /// Reads whole batches of a segment file from `offset` on, where one should begin, but none from `limit` on:
-/// about `wanted` bytes, one batch at least. Every checksum is checked. kStorage when the file cannot be read;
-/// what is damaged is no error. THREAD: any.
+/// about `wanted` bytes, one batch at least. Every checksum is checked. kStorage when the file cannot be
+/// read; what is damaged is no error. THREAD: any.
 sdk::Result<Chunk> readChunk(const SegmentPtr& segment, std::uint64_t offset, std::uint64_t limit,
                              std::size_t wanted, const MemoryAccount& account);
 

@@ -17,21 +17,23 @@ inline constexpr std::uint32_t kStateMagic = 0x5351534e;            // "NSQS"
 /// What kind of batch begins here.
 inline constexpr std::uint32_t kFreshBatch = 0x4251534e;     // "NSQB": messages in the log's order
 inline constexpr std::uint32_t kDeferredBatch = 0x4451534e;  // "NSQD": new messages that wait for dueNs
-inline constexpr std::uint32_t kMovedBatch = 0x4d51534e;     // "NSQM": old messages, out of a segment to be removed
+inline constexpr std::uint32_t kMovedBatch =
+    0x4d51534e;  // "NSQM": old messages, out of a segment to be removed
 
 /// A segment file `<first-seq>.log` begins with two copies of this, so that damage to one is harmless.
 struct SegmentHeader {
     std::uint64_t magic;
     std::uint32_t version;
-    std::uint32_t salt;  ///< random; enters the headers' checksums, so that no message body can look like a batch
+    std::uint32_t
+        salt;  ///< random; enters the headers' checksums, so that no message body can look like a batch
     std::uint64_t firstSeq;    ///< at or below the sequence number of the first message
     std::uint64_t firstIndex;  ///< how many messages of the topic came before, in the log's order
     std::uint32_t crc;         ///< CRC-32C of all before this field
     std::uint32_t reserved;    ///< 0
 };
 
-/// `count` message frames with sequence numbers from `firstSeq` on without a gap follow. Between batches there
-/// may be gaps.
+/// `count` message frames with sequence numbers from `firstSeq` on without a gap follow. Between batches
+/// there may be gaps.
 struct BatchHeader {
     std::uint32_t magic;
     std::uint32_t headerCrc;  ///< CRC-32C of the segment's salt and of what follows this field in the header

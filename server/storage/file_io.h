@@ -30,8 +30,8 @@ private:
 /// kStorage with the path, what failed and the system's reason.
 sdk::Error storageError(const std::filesystem::path& path, std::string_view what, int error);
 
-/// Opens a file with the `flags` of open(2); one that is made is readable by its owner only: there are messages
-/// in it.
+/// Opens a file with the `flags` of open(2); one that is made is readable by its owner only: there are
+/// messages in it.
 sdk::Result<File> openFile(const std::filesystem::path& path, int flags);
 
 /// Creates or empties a file for writing.

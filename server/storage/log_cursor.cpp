@@ -43,8 +43,8 @@ sdk::Result<bool> leaveExtent(LogStore& store, LogCursor& cursor, Extent* next) 
     return findMemory(store, cursor);
 }
 
-/// Makes a frame of `cursor` the next thing: steps over batch headers, batches out of the log's order, and into
-/// the next memory. False: there is none yet.
+/// Makes a frame of `cursor` the next thing: steps over batch headers, batches out of the log's order, and
+/// into the next memory. False: there is none yet.
 sdk::Result<bool> enterBatch(LogStore& store, LogCursor& cursor) {
     for (;;) {
         Extent* next = nullptr;
@@ -114,7 +114,8 @@ sdk::Result<void> skip(LogStore& store, LogCursor& cursor, std::uint64_t count) 
 
 BatchPlace copyInMemory(std::uint64_t seq, const Location& message, const MemoryAccount& account) {
     const std::size_t bytes = frameSize(message.frame);
-    const disk::BatchHeader header{disk::kMovedBatch, 0, 0, static_cast<std::uint32_t>(bytes), 1, 0, seq, 0, 0};
+    const disk::BatchHeader header{
+        disk::kMovedBatch, 0, 0, static_cast<std::uint32_t>(bytes), 1, 0, seq, 0, 0};
     Block* const block = Block::create(sizeof header + bytes, account);
     SegmentHold segment{Segment::inMemory(seq, block)};
     std::memcpy(block->data(), &header, sizeof header);

@@ -58,8 +58,8 @@ sdk::Result<void> skip(LogStore& store, LogCursor& cursor, std::uint64_t count);
 /// A batch of one message in memory of its own, so that it does not keep a whole block.
 BatchPlace copyInMemory(std::uint64_t seq, const Location& message, const MemoryAccount& account);
 
-/// Finds messages out of the log's order; good at finding several of one batch or of neighbours. THREAD: one at
-/// a time.
+/// Finds messages out of the log's order; good at finding several of one batch or of neighbours. THREAD: one
+/// at a time.
 class FrameFinder {
 public:
     explicit FrameFinder(LogStore& store) : store_(store) {}

@@ -26,8 +26,8 @@ std::optional<std::uint64_t> firstSeqOf(const fs::path& path) {
     return number;
 }
 
-/// Segments of `directory`, in order. A file that was being made when the server died has no header and nothing
-/// else: it is removed.
+/// Segments of `directory`, in order. A file that was being made when the server died has no header and
+/// nothing else: it is removed.
 sdk::Result<std::vector<SegmentPtr>> segmentsIn(const fs::path& directory) {
     std::vector<SegmentPtr> segments;
     std::error_code failure;

@@ -20,14 +20,14 @@ struct FoundMessage {
 /// What an earlier run left of a topic's log.
 struct RecoveredLog {
     LogEnd end;
-    std::uint64_t nextSeq = 0;  ///< above all that was found
+    std::uint64_t nextSeq = 0;           ///< above all that was found
     std::vector<FoundMessage> deferred;  ///< that came after the saved state, in order
     boost::unordered_flat_map<std::uint64_t, FoundMessage> moved;  ///< copies of older messages
 };
 
-/// Gives the segment files of `directory` to `store`, and reads the log from where `from` was saved to its end;
-/// null: all of it. A torn end is cut off, what is damaged in the middle is left out; both are reported to the
-/// store. kStorage when a file cannot be read. THREAD: before anybody else uses the store.
+/// Gives the segment files of `directory` to `store`, and reads the log from where `from` was saved to its
+/// end; null: all of it. A torn end is cut off, what is damaged in the middle is left out; both are reported
+/// to the store. kStorage when a file cannot be read. THREAD: before anybody else uses the store.
 sdk::Result<RecoveredLog> recoverLog(const std::filesystem::path& directory, const TopicState* from,
                                      LogStore& store);
 

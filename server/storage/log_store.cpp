@@ -60,8 +60,8 @@ std::vector<SegmentPtr> LogStore::releaseBefore(const Segment* oldest) {
 bool LogStore::findInMemory(LogPlace& place) const {
     for (Extent* extent = memory_.get(); extent != nullptr;) {
         Extent* const next = extent->next.load(std::memory_order_acquire);
-        const bool isLater = extent->segment != place.segment &&
-                             extent->segment->firstSeq() > place.segment->firstSeq();
+        const bool isLater =
+            extent->segment != place.segment && extent->segment->firstSeq() > place.segment->firstSeq();
         const bool hasIt = extent->segment == place.segment && place.offset < extent->end();
         if (isLater || hasIt || next == nullptr) {
             if (isLater) place = {extent->segment, extent->offset, nullptr};
@@ -73,8 +73,8 @@ bool LogStore::findInMemory(LogPlace& place) const {
     return false;
 }
 
-/// The segment to read `place` from, which moves to its beginning if it was not in it, and where the part of it
-/// that is not in memory ends. Null: there is none, memory_ or nothing comes next.
+/// The segment to read `place` from, which moves to its beginning if it was not in it, and where the part of
+/// it that is not in memory ends. Null: there is none, memory_ or nothing comes next.
 SegmentPtr LogStore::segmentFor(LogPlace& place, std::uint64_t& limit) const {
     const auto isEarlier = [&](const SegmentPtr& segment) {
         return place.segment && segment->firstSeq() < place.segment->firstSeq();

@@ -18,8 +18,8 @@ struct LogPlace {
     ExtentPtr extent;  ///< memory that has it, once found
 };
 
-/// Where the bytes of a topic's log are: its newest ones in memory, all of them in segment files. Readers use it
-/// without the topic's lock. THREAD: any, unless said otherwise.
+/// Where the bytes of a topic's log are: its newest ones in memory, all of them in segment files. Readers use
+/// it without the topic's lock. THREAD: any, unless said otherwise.
 class LogStore {
 public:
     explicit LogStore(MemoryAccount account) : account_(std::move(account)) {}
@@ -60,7 +60,8 @@ public:
     void report(const SegmentPtr& segment, const Damage& damage);
 
 private:
-    /// Read from a file at once by a cursor (measured), and by those who want single messages (chosen); bytes.
+    /// Read from a file at once by a cursor (measured), and by those who want single messages (chosen);
+    /// bytes.
     static constexpr std::size_t kReadSize = 256 * 1024;
     static constexpr std::size_t kNearSize = 16 * 1024;
 

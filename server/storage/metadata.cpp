@@ -120,7 +120,8 @@ sdk::Result<Metadata> readMetadata(const std::filesystem::path& file, std::strin
         return parse(sdk::asText(content.value()));
     } catch (const std::exception&) {
         const std::string aside = file.string() + ".bad";
-        warning = file.string() + ": not the metadata nsqd writes: it is no JSON of that form; kept as " + aside;
+        warning =
+            file.string() + ": not the metadata nsqd writes: it is no JSON of that form; kept as " + aside;
         if (auto kept = replaceFile(aside, content.value()); !kept) return kept.error();
         return Metadata{};
     }

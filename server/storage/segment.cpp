@@ -18,8 +18,8 @@ namespace nsq::storage {
 
 namespace {
 
-/// Files kept open, over all topics; beyond that a file is closed after each use. Half of what the process may
-/// open, as the other half is for clients.
+/// Files kept open, over all topics; beyond that a file is closed after each use. Half of what the process
+/// may open, as the other half is for clients.
 std::size_t mostOpenFiles() {
     static const std::size_t kMost = [] {
         rlimit limit{};
@@ -127,7 +127,8 @@ sdk::Result<void> Segment::write(std::uint64_t offset, std::span<const sdk::Byte
 void Segment::cut(std::uint64_t size) {
     size_.store(size, std::memory_order_release);
     // What cannot be cut off is written over later, or found to be torn.
-    if (const auto opened = file(false)) static_cast<void>(::ftruncate(opened.value()->fd(), static_cast<off_t>(size)));
+    if (const auto opened = file(false))
+        static_cast<void>(::ftruncate(opened.value()->fd(), static_cast<off_t>(size)));
 }
 
 sdk::Result<std::size_t> Segment::read(std::uint64_t offset, std::span<std::byte> to) {
@@ -152,10 +153,9 @@ sdk::Result<std::optional<std::uint32_t>> Segment::salt() {
     for (const disk::SegmentHeader& header : both) {
         if (!isIntact(header)) continue;
         if (header.version != disk::kVersion) {
-            return sdk::Error{sdk::ErrorCode::kStorage, path_.string() + ": format version " +
-                                                            std::to_string(header.version) +
-                                                            ", this server reads " +
-                                                            std::to_string(disk::kVersion)};
+            return sdk::Error{sdk::ErrorCode::kStorage,
+                              path_.string() + ": format version " + std::to_string(header.version) +
+                                  ", this server reads " + std::to_string(disk::kVersion)};
         }
         salt_.store(header.salt, std::memory_order_relaxed);
         return Salt{header.salt};

@@ -19,8 +19,8 @@ namespace nsq::storage {
 class Segment;
 using SegmentPtr = boost::intrusive_ptr<Segment>;
 
-/// A stretch of a topic's log: a file, or, for what never touches the disk, a block of memory. It lives as long
-/// as somebody needs its bytes; who needs messages of it that are not in the log's order any more has a
+/// A stretch of a topic's log: a file, or, for what never touches the disk, a block of memory. It lives as
+/// long as somebody needs its bytes; who needs messages of it that are not in the log's order any more has a
 /// SegmentHold. THREAD: any, but for what is said otherwise.
 class Segment {
 public:
@@ -48,8 +48,8 @@ public:
     /// Whether the file exists.
     bool isWritten() const { return size() > 0; }
 
-    /// Writes `pieces` one after the other at `offset`, which becomes size() and more. On failure size() stays
-    /// and the file is cut there. kStorage. THREAD: the topic's lock.
+    /// Writes `pieces` one after the other at `offset`, which becomes size() and more. On failure size()
+    /// stays and the file is cut there. kStorage. THREAD: the topic's lock.
     sdk::Result<void> write(std::uint64_t offset, std::span<const sdk::Bytes> pieces);
 
     /// Cuts the file at `size`. THREAD: the topic's lock.
@@ -66,7 +66,9 @@ public:
     sdk::Result<std::optional<std::uint32_t>> salt();
 
     /// The same, of a segment made in this run or asked before.
-    std::uint32_t knownSalt() const { return static_cast<std::uint32_t>(salt_.load(std::memory_order_relaxed)); }
+    std::uint32_t knownSalt() const {
+        return static_cast<std::uint32_t>(salt_.load(std::memory_order_relaxed));
+    }
 
     /// Closes the file until it is used again.
     void rest();

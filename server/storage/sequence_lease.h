@@ -17,8 +17,8 @@ namespace nsq::storage {
 /// limit. THREAD: any.
 class SequenceLease {
 public:
-    /// Reads the file, if it exists, and takes a new lease. Where the file is damaged the clock must do, and what
-    /// retire() is told: `warning` says so. kStorage.
+    /// Reads the file, if it exists, and takes a new lease. Where the file is damaged the clock must do, and
+    /// what retire() is told: `warning` says so. kStorage.
     static sdk::Result<std::unique_ptr<SequenceLease>> open(const std::filesystem::path& file,
                                                             std::string& warning);
 

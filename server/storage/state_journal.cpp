@@ -36,7 +36,8 @@ bool takeRecord(sdk::Bytes& bytes, std::uint32_t serial, TopicState& state) {
     disk::StateRecordHeader header;
     if (bytes.size() < sizeof header) return false;
     std::memcpy(&header, bytes.data(), sizeof header);
-    if (header.magic != disk::kStateMagic || header.version != disk::kVersion || header.serial != serial) return false;
+    if (header.magic != disk::kStateMagic || header.version != disk::kVersion || header.serial != serial)
+        return false;
     if (header.bytes > bytes.size() - sizeof header) return false;
     const std::size_t size = sizeof header + header.bytes;
     if (crc32c(bytes.first(size).subspan(disk::kStateCrcBegin)) != header.crc) return false;
@@ -58,8 +59,8 @@ sdk::Result<std::optional<TopicState>> StateJournal::read(std::string& warning) 
     for (std::uint32_t serial = 0; !rest.empty(); ++serial) {
         if (!takeRecord(rest, serial, record)) {
             warning = path_.string() + ": damaged from byte " +
-                      std::to_string(content.value().size() - rest.size()) + " on: " +
-                      (state ? "the state before it is used" : "nothing of it can be used");
+                      std::to_string(content.value().size() - rest.size()) +
+                      " on: " + (state ? "the state before it is used" : "nothing of it can be used");
             break;
         }
         if (state) {

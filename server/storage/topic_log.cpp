@@ -152,7 +152,8 @@ std::byte* TopicLog::reserve(std::size_t bytes, const BatchKind& kind) {
     return at;
 }
 
-std::byte* TopicLog::encode(std::byte* to, sdk::Bytes body, std::int64_t timestampNs, std::uint16_t attempts) {
+std::byte* TopicLog::encode(std::byte* to, sdk::Bytes body, std::int64_t timestampNs,
+                            std::uint16_t attempts) {
     const std::size_t size = encodedSize(body);
     sdk::storeBig(to, static_cast<std::int32_t>(size - frame::kSizeBytes));
     sdk::storeBig(to + frame::kSizeBytes, frame::kTypeMessage);
@@ -208,7 +209,8 @@ std::vector<LogMessage> TopicLog::appendDeferred(std::span<const sdk::Bytes> bod
         for (LogMessage& message : stored) {
             const Location at{open_.back()->owner, to - encodedSize(bodies)};
             const std::uint64_t position = message.seq - stored.front().seq;
-            message.place = copyInMemory(message.seq, {at.owner, frameAt(at.frame, position)}, store_->account());
+            message.place =
+                copyInMemory(message.seq, {at.owner, frameAt(at.frame, position)}, store_->account());
         }
     }
     return stored;

@@ -14,8 +14,9 @@ namespace nsq::storage {
 
 /// How a topic log is kept.
 struct LogConfig {
-    int nodeId = 0;                   ///< 0..1023, the upper bits of message ids
-    std::filesystem::path directory;  ///< of the segment files; empty: memory only. Must exist at the first commit
+    int nodeId = 0;  ///< 0..1023, the upper bits of message ids
+    std::filesystem::path
+        directory;  ///< of the segment files; empty: memory only. Must exist at the first commit
     std::uint64_t maxBytesPerFile = 104857600;
     std::uint64_t memoryMessages = 10000;  ///< the newest ones stay in memory
     bool writeThrough = true;  ///< a commit writes; otherwise only what does not stay in memory is written
@@ -52,7 +53,8 @@ public:
     /// Appends messages, published at `timestampNs` (Unix epoch).
     void append(std::span<const sdk::Bytes> bodies, std::int64_t timestampNs);
 
-    /// Appends messages that wait for `dueNs` (Unix epoch) outside of the log's order: the caller keeps the result.
+    /// Appends messages that wait for `dueNs` (Unix epoch) outside of the log's order: the caller keeps the
+    /// result.
     std::vector<LogMessage> appendDeferred(std::span<const sdk::Bytes> bodies, std::int64_t timestampNs,
                                            std::int64_t dueNs);
 
@@ -67,8 +69,8 @@ public:
     };
     void import(std::span<const Imported> messages);
 
-    /// Makes everything appended readable, and writes it if that is the way this log is kept. When that fails,
-    /// all that was appended since the last commit is gone. kStorage.
+    /// Makes everything appended readable, and writes it if that is the way this log is kept. When that
+    /// fails, all that was appended since the last commit is gone. kStorage.
     sdk::Result<void> commit();
 
     /// Writes all that is committed and in memory only. kStorage.
@@ -136,15 +138,15 @@ private:
 
     /// Those with bytes that are not committed; the last one is being filled. Empty: there is none to fill.
     std::vector<ExtentPtr> open_;
-    ExtentPtr lastCommitted_;  ///< the next extent is linked to it; null: none is in memory
+    ExtentPtr lastCommitted_;              ///< the next extent is linked to it; null: none is in memory
     std::vector<SegmentPtr> newSegments_;  ///< without anything committed: the store does not have them
 
     SegmentPtr lastSegment_;
     std::uint64_t lastOffset_ = 0;  ///< where the committed part of lastSegment_ ends
     std::size_t nextCapacity_;
 
-    std::uint64_t batchBegin_ = 0;         ///< where in the extent the open batch's header is
-    std::uint32_t batchCount_ = 0;         ///< messages in the open batch; 0: none is open
+    std::uint64_t batchBegin_ = 0;  ///< where in the extent the open batch's header is
+    std::uint32_t batchCount_ = 0;  ///< messages in the open batch; 0: none is open
     std::uint32_t batchKind_ = 0;
     std::size_t memoryBytes_ = 0;  ///< of the extents in memory, as trim() counts
 };

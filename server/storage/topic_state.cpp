@@ -154,8 +154,9 @@ std::vector<std::byte> encode(const TopicState& state) {
                          flagsOf(state.paused, state.deferred.complete)});
     writer.putAll(state.deferred.messages);
     for (const ChannelState& channel : state.channels) {
-        writer.put(ChannelPart{channel.cursor, channel.gaps.size(), channel.runs.size(), channel.inFlight.size(),
-                               channel.kept.messages.size(), static_cast<std::uint32_t>(channel.name.size()),
+        writer.put(ChannelPart{channel.cursor, channel.gaps.size(), channel.runs.size(),
+                               channel.inFlight.size(), channel.kept.messages.size(),
+                               static_cast<std::uint32_t>(channel.name.size()),
                                flagsOf(channel.paused, channel.kept.complete)});
         writer.append(channel.name.data(), channel.name.size());
         writer.putAll(channel.gaps);

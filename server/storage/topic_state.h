@@ -8,8 +8,8 @@
 
 namespace nsq::storage {
 
-// What is saved of a topic and its channels beside the log. These structs are written to the disk as they are;
-// segments are named by their first sequence number.
+// What is saved of a topic and its channels beside the log. These structs are written to the disk as they
+// are; segments are named by their first sequence number.
 
 /// A place in the log; see LogCursor.
 struct SavedCursor {
@@ -27,7 +27,8 @@ struct SavedMessage {
 
     std::uint64_t seq = 0;
     std::uint64_t segment = 0;
-    std::int64_t dueNs = 0;  ///< nanoseconds since the Unix epoch before which it is not delivered; 0: at once
+    std::int64_t dueNs =
+        0;  ///< nanoseconds since the Unix epoch before which it is not delivered; 0: at once
     std::uint32_t offset = 0;    ///< of its batch's header
     std::uint16_t attempts = 0;  ///< deliveries so far
     std::uint16_t flags = 0;     ///< kRemoved: it is not kept any more
