@@ -39,14 +39,16 @@ TEST_CASE("a file is filled to its last byte, and a larger record has one of its
     const StockDirectory directory;
     StockQueueWriter writer = writerOf(directory, 62);
     const std::string large(100, 'l');
-    for (const std::string& body : {large, std::string{"a"}, std::string{"b"}, large, std::string{"cc"}})
+    for (const std::string& body :
+         {large, std::string{"a"}, std::string{"b"}, large, std::string{"c"}, std::string{"dd"}})
         REQUIRE(append(writer, body));
     REQUIRE(writer.close());
     CHECK(directory.read("t.diskqueue.000000.dat") == stockRecord(large));
     CHECK(directory.read("t.diskqueue.000001.dat") == stockRecord("a") + stockRecord("b"));
     CHECK(directory.read("t.diskqueue.000002.dat") == stockRecord(large));
-    CHECK(directory.read("t.diskqueue.000003.dat") == stockRecord("cc"));
-    CHECK(directory.read("t.diskqueue.meta.dat") == "5\n0,0\n3,32\n");
+    CHECK(directory.read("t.diskqueue.000003.dat") == stockRecord("c"));
+    CHECK(directory.read("t.diskqueue.000004.dat") == stockRecord("dd"));
+    CHECK(directory.read("t.diskqueue.meta.dat") == "6\n0,0\n4,32\n");
 }
 
 TEST_CASE("an empty queue is a meta file", "[stock_queue_writer]") {
@@ -125,10 +127,14 @@ TEST_CASE("what the disk refuses is an error, and there is no queue then", "[sto
     std::filesystem::create_symlink("/dev/full", directory / "t.diskqueue.000000.dat.tmp");
     StockQueueWriter full = writerOf(directory, 10'000'000);
     REQUIRE(append(full, "x"));
-    CHECK(append(full, std::string(1 << 20, 'x')).error().text.find("No space left") != std::string::npos);
+    const auto appended = append(full, std::string(1 << 20, 'x'));
+    REQUIRE_FALSE(appended);
+    CHECK(appended.error().text.find("No space left") != std::string::npos);
     StockQueueWriter fullAtEnd = writerOf(directory, 10'000'000);
     REQUIRE(append(fullAtEnd, "x"));
-    CHECK_FALSE(fullAtEnd.close());
+    const auto closed = fullAtEnd.close();
+    REQUIRE_FALSE(closed);
+    CHECK(closed.error().text.find("No space left") != std::string::npos);
     CHECK(directory.list().empty());
 }
 
