@@ -24,7 +24,7 @@ struct StockMessage {
 struct StockReadReport {
     std::uint64_t messages = 0;
     std::uint64_t salvaged = 0;   ///< of them, the ones stock's meta file does not vouch for
-    std::uint64_t bytes = 0;      ///< of their records, with what stands before them
+    std::uint64_t bytes = 0;      ///< of the records of these messages
     std::uint64_t lostBytes = 0;  ///< not readable as records
     /// What is wrong or missing, complete at the end of the queue; each a line for the log that names the
     /// file and the byte.
@@ -41,12 +41,10 @@ struct StockReadReport {
 /// - Behind writePos, where the meta file vouches for nothing, records are read as well, for as long as their
 ///   ids are of stock's form: stock writes over an old file without emptying it.
 /// - A record that cannot be one (too short, too long, past the end of its file) ends its file; reading goes
-/// on
-///   with the next file, since nothing says where the next record begins. It is to be set aside unless all
+///   on with the next file, since nothing says where the next record begins. It is to be set aside unless all
 ///   that was lost is the torn end of the last write.
-/// - Files before readFileNum are not read. They are to be set aside unless the meta file is
-/// emptyStockMeta():
-///   then they are what an interrupted removal left.
+/// - Files before readFileNum are not read. They are to be set aside unless the meta file is one of
+///   emptyStockMeta(): then they are what an interrupted removal left.
 ///
 /// The queue's files must not change meanwhile: the caller holds the lock of the data directory.
 /// THREAD: one at a time.
@@ -62,8 +60,8 @@ public:
 
     const StockReadReport& report() const { return report_; }
 
-    /// Bytes of the files between where reading began and their ends: report().bytes and lostBytes add up to
-    /// it.
+    /// Bytes there were to read at the beginning, for showing progress: at the end, report().bytes and
+    /// report().lostBytes add up to it.
     std::uint64_t totalBytes() const { return totalBytes_; }
 
 private:
