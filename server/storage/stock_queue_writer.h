@@ -27,15 +27,14 @@ public:
                                                 std::optional<std::string> channel,
                                                 std::uint64_t maxBytesPerFile);
 
-    /// `timestampNs` since the Unix epoch; `attempts`: deliveries so far. Stock refuses a body longer than
-    /// its
-    /// --max-msg-size when it reads it. kInvalid when the body is too long for the format, kStorage when the
+    /// `timestampNs` since the Unix epoch; `attempts`: deliveries so far. A stock nsqd does not read a body
+    /// longer than its --max-msg-size. kInvalid when the body is too long for the format, kStorage when the
     /// disk refuses: the writer is of no use then.
     sdk::Result<void> append(std::int64_t timestampNs, std::uint16_t attempts,
                              std::span<const std::byte, stock::kIdLength> id, sdk::Bytes body);
 
     /// Makes the queue appear, durably. Without it no file of the queue stock would look at is there.
-    /// kStorage when the disk refuses: the queue is empty for stock then, or not there.
+    /// kStorage when the disk refuses: for stock the queue is whole, empty or not there then.
     sdk::Result<void> close();
 
 private:
