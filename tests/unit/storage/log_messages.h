@@ -30,12 +30,15 @@ inline std::vector<ReadMessage> decode(sdk::Bytes frames) {
 }
 
 /// Reads `count` messages at `cursor`, in runs of at most `most` messages.
-inline std::vector<ReadMessage> readAll(storage::LogCursor& cursor, std::uint64_t count,
-                                        std::uint64_t most = UINT64_MAX) {
+inline std::vector<ReadMessage> readAll(storage::LogStore& store, storage::LogCursor& cursor,
+                                        std::uint64_t count, std::uint64_t most = UINT64_MAX) {
     std::vector<ReadMessage> messages;
     while (messages.size() < count) {
-        const storage::LogRun run =
-            storage::readRun(cursor, std::min<std::uint64_t>(most, count - messages.size()), SIZE_MAX);
+        const auto read = storage::readRun(
+            store, cursor, {.messages = std::min<std::uint64_t>(most, count - messages.size())});
+        REQUIRE(read);
+        const storage::LogRun& run = read.value();
+        REQUIRE(run.count > 0);
         std::uint64_t seq = run.firstSeq;
         for (ReadMessage& message : decode(run.frames())) {
             REQUIRE(message.seq() == seq++);
