@@ -84,9 +84,11 @@ private:
                 continue;
             }
             const Damage& damage = chunk.value().damage;
-            store_.report(segment, damage);
+            const bool isAside = store_.report(segment, damage);
             if (damage.to == segment->size() && segment == segments_.back()) {
-                segment->cut(damage.from);
+                // Without a copy it stays as it is, and the log goes on in a new file.
+                if (isAside) segment->cut(damage.from);
+                isTorn_ = !isAside;
                 return {};
             }
             offset = damage.to;
@@ -120,11 +122,14 @@ private:
 
     /// The last segment goes on, unless it cannot be appended to.
     sdk::Result<void> findEnd() {
-        if (segments_.empty()) return {};
+        if (segments_.empty() || isTorn_) return {};
         const SegmentPtr& last = segments_.back();
         const auto salt = last->salt();
         if (!salt) return salt.error();
         if (!salt.value()) return {};
+        // Never below what the saved state speaks of: its cursors would stand behind what comes next.
+        if (last->firstSeq() < beginSeq_) return {};
+        if (last->firstSeq() == beginSeq_ && last->size() < beginOffset_) return {};
         result_.end.segment = last;
         result_.end.offset = last->size();
         return {};
@@ -134,6 +139,7 @@ private:
     const std::vector<SegmentPtr> segments_;
     std::uint64_t beginSeq_ = 0;
     std::uint64_t beginOffset_ = 0;
+    bool isTorn_ = false;  ///< the last file ends with damage
     RecoveredLog result_;
 };
 

@@ -82,10 +82,18 @@ void TopicLog::resume(const LogEnd& end) {
     lastOffset_ = end.offset;
 }
 
+/// What a segment after `previous` is called. A segment of copies only has used no sequence number.
+std::uint64_t TopicLog::nameAfter(const SegmentPtr& previous) const {
+    return previous ? std::max(nextSeq_, previous->firstSeq() + 1) : nextSeq_;
+}
+
+SegmentPtr TopicLog::newSegment(std::uint64_t name) {
+    return newSegments_.emplace_back(Segment::create(segmentFile(config_.directory, name), name, index_));
+}
+
 void TopicLog::beginSegment() {
-    lastSegment_ = Segment::create(segmentFile(config_.directory, nextSeq_), nextSeq_, index_);
+    lastSegment_ = newSegment(nameAfter(lastSegment_));
     lastOffset_ = disk::kFirstBatch;
-    newSegments_.push_back(lastSegment_);
 }
 
 // ---- appending
@@ -103,9 +111,8 @@ void TopicLog::openExtent(std::size_t bytes) {
         SegmentPtr segment = open_.empty() ? lastSegment_ : open_.back()->segment;
         std::uint64_t offset = open_.empty() ? lastOffset_ : open_.back()->offset + open_.back()->used;
         if (offset > disk::kFirstBatch && offset + needed > config_.maxBytesPerFile) {
-            segment = Segment::create(segmentFile(config_.directory, nextSeq_), nextSeq_, index_);
+            segment = newSegment(nameAfter(segment));
             offset = disk::kFirstBatch;
-            newSegments_.push_back(segment);
         }
         const std::uint64_t left = config_.maxBytesPerFile - std::min(offset, config_.maxBytesPerFile);
         capacity = std::max(needed, std::min(capacity, left));
@@ -241,6 +248,8 @@ sdk::Result<void> TopicLog::commit() {
     if (isFile()) {
         sdk::Result<void> written;
         if (config_.writeThrough) {
+            // Readers of the files stop before what is not committed.
+            if (!lastCommitted_) store_->setMemory(open_.front());
             for (std::size_t i = 0; i < open_.size() && written; ++i) written = writeOut(*open_[i]);
         } else {
             written = makeRoom();
@@ -300,6 +309,10 @@ void TopicLog::publish() {
 
 void TopicLog::rollBack() {
     batchCount_ = 0;
+    if (isFile() && !lastCommitted_ && !open_.empty()) {
+        open_.front()->detached.store(true, std::memory_order_release);
+        store_->setMemory(nullptr);
+    }
     for (const ExtentPtr& extent : open_) {
         if (extent != lastCommitted_) memoryBytes_ -= extent->block->capacity();
     }
@@ -310,6 +323,7 @@ void TopicLog::rollBack() {
     }
     if (lastSegment_->isWritten() && lastSegment_->size() > lastOffset_) lastSegment_->cut(lastOffset_);
     for (const SegmentPtr& segment : newSegments_) {
+        if (segment->isWritten()) segment->cut(0);  // the next write makes it anew
         std::error_code ignored;
         std::filesystem::remove(segment->path(), ignored);
         segment->rest();
