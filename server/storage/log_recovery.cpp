@@ -28,7 +28,7 @@ std::optional<std::uint64_t> firstSeqOf(const fs::path& path) {
 
 /// Segments of `directory`, in order. A file that was being made when the server died has no header and
 /// nothing else: it is removed.
-sdk::Result<std::vector<SegmentPtr>> segmentsIn(const fs::path& directory) {
+sdk::Result<std::vector<SegmentPtr>> segmentsIn(const fs::path& directory, LogStore& store) {
     std::vector<SegmentPtr> segments;
     std::error_code failure;
     fs::directory_iterator entry{directory, failure};
@@ -40,6 +40,7 @@ sdk::Result<std::vector<SegmentPtr>> segmentsIn(const fs::path& directory) {
         if (size > disk::kFirstBatch) {
             segments.push_back(Segment::existing(entry->path(), *firstSeq, size));
         } else {
+            store.note(entry->path().string() + ": removed: shorter than a header");
             fs::remove(entry->path(), failure);
         }
     }
@@ -75,6 +76,10 @@ public:
 
 private:
     sdk::Result<void> readSegment(const SegmentPtr& segment, std::uint64_t offset) {
+        if (offset > segment->size()) {
+            store_.note(segment->path().string() + ": " + std::to_string(offset - segment->size()) +
+                        " bytes are missing at its end");
+        }
         while (offset < segment->size()) {
             const auto chunk = readChunk(segment, offset, segment->size(), kScanSize, store_.account());
             if (!chunk) return chunk.error();
@@ -146,7 +151,7 @@ private:
 }  // namespace
 
 sdk::Result<RecoveredLog> recoverLog(const fs::path& directory, const TopicState* from, LogStore& store) {
-    auto segments = segmentsIn(directory);
+    auto segments = segmentsIn(directory, store);
     if (!segments) return segments.error();
     for (const SegmentPtr& segment : segments.value()) store.add(segment);
     return Scan{store, std::move(segments).value(), from}.run();

@@ -147,6 +147,11 @@ std::vector<std::string> LogStore::takeReports() {
     return std::exchange(reports_, {});
 }
 
+void LogStore::note(std::string report) {
+    const std::lock_guard lock{mutex_};
+    reports_.push_back(std::move(report));
+}
+
 bool LogStore::report(const SegmentPtr& segment, const Damage& damage) {
     const std::filesystem::path aside = segment->path().string() + "." + std::to_string(damage.from) + ".bad";
     {

@@ -59,6 +59,9 @@ public:
     std::uint64_t damagedBatches() const;
     std::vector<std::string> takeReports();
 
+    /// Adds to what takeReports gives.
+    void note(std::string report);
+
     /// Adds to what takeReports gives, once for each place, and keeps a copy of the damaged bytes aside.
     /// False: that was not possible.
     bool report(const SegmentPtr& segment, const Damage& damage);
