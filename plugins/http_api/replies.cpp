@@ -46,8 +46,6 @@ HttpResponse errorReply(const sdk::Error& error) {
             return errorReply(404, "TOPIC_NOT_FOUND");
         case ErrorCode::kChannelNotFound:
             return errorReply(404, "CHANNEL_NOT_FOUND");
-        case ErrorCode::kTopicFull:
-            return errorReply(503, "TOPIC_FULL");
         case ErrorCode::kDeleted:
         case ErrorCode::kExiting:
             // As nsqd has it: a topic that is being deleted is exiting.

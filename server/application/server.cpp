@@ -131,7 +131,6 @@ void Server::startBroker() {
     config.dataPath = launch_->data.path();
     config.nodeId = static_cast<int>(options.nodeId);
     config.memQueueSize = options.memQueueSize;
-    config.maxTopicBytes = options.maxTopicBytes;
     config.maxBytesPerFile = options.maxBytesPerFile;
     config.durability = durabilityOf(options.durability);
     config.syncEvery = options.syncEvery;

@@ -27,7 +27,6 @@ struct BrokerConfig {
     std::filesystem::path dataPath;
     int nodeId = 0;
     std::int64_t memQueueSize = 10000;
-    std::int64_t maxTopicBytes = 0;
     std::int64_t maxBytesPerFile = 104857600;
     Durability durability = Durability::kCrash;
     std::int64_t syncEvery = 2500;

@@ -62,7 +62,6 @@ Result<void> Broker::start() {
                          health_,
                          config_.dataPath,
                          config_.durability,
-                         config_.maxTopicBytes,
                          config_.maxBytesPerFile,
                          static_cast<std::uint64_t>(config_.memQueueSize),
                          static_cast<std::uint64_t>(config_.syncEvery),

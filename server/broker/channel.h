@@ -194,7 +194,7 @@ private:
     bool freshFirst_ =
         false;  ///< who goes first alternates, so that neither requeued nor fresh messages starve
 
-    bool changed_ = true;  ///< since it was saved last
+    bool changed_ = true;                         ///< since it was saved last
     bool saveAllKept_ = true;                     ///< the next save is of all that is kept
     std::vector<storage::SavedMessage> changes_;  ///< of what is kept, since it was saved last
 

@@ -53,11 +53,6 @@ sdk::Result<std::uint64_t> Topic::append(const sdk::Publication& publication) {
     for (const sdk::Bytes body : publication.bodies) bytes += body.size();
     const std::lock_guard lock{mutex_};
     if (closed_) return deleted(name());
-    if (context_.maxBytes > 0 &&
-        log_.store().bytes() + bytes > static_cast<std::uint64_t>(context_.maxBytes)) {
-        return sdk::Error{sdk::ErrorCode::kTopicFull, "topic " + name() + " is full: it may hold " +
-                                                          std::to_string(context_.maxBytes) + " bytes"};
-    }
     if (auto covered = context_.lease.cover(log_.nextSeq() + publication.bodies.size()); !covered)
         return covered.error();
     if (publication.delay.count() > 0) {
@@ -77,7 +72,7 @@ sdk::Result<std::uint64_t> Topic::append(const sdk::Publication& publication) {
 void Topic::commit() {
     const std::lock_guard lock{mutex_};
     const std::uint64_t before = log_.committed();
-    if (before == log_.appended()) return;
+    if (closed_ || before == log_.appended()) return;
     if (auto committed = log_.commit(); !committed) {
         noteFailure(before, log_.appended(), committed.error());
         newDeferred_.clear();
@@ -226,7 +221,7 @@ sdk::Result<std::filesystem::path> Topic::close() {
     for (const auto& [name, channel] : channels_) channel->close(false);
     channels_.clear();
     // A publisher that used it last may keep it for long: not its messages, though.
-    log_.rest();
+    log_.abandon();
     newDeferred_.clear();
     undistributed_.clear();
     context_.health.recovered(name());
@@ -256,6 +251,7 @@ sdk::TopicStats Topic::stats(const std::string& channelFilter) const {
     stats.messageCount = messageCount_;
     stats.messageBytes = messageBytes_;
     stats.memoryBytes = shared_->store->account()->load(std::memory_order_relaxed);
+    stats.damagedBatches = shared_->store->damagedBatches();
     stats.paused = paused_;
     for (const auto& [name, channel] : channels_) {
         if (channelFilter.empty() || channelFilter == name) stats.channels.push_back(channel->stats());

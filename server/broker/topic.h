@@ -40,7 +40,6 @@ struct TopicContext {
     DiskHealth& health;
     std::filesystem::path dataPath;
     Durability durability;
-    std::int64_t maxBytes;  ///< a topic's log may take; 0: no limit
     std::int64_t maxBytesPerFile;
     std::uint64_t memQueueSize;  ///< messages kept in memory, or at all in ephemeral topics and channels
     std::uint64_t syncEvery;     ///< messages
@@ -63,7 +62,7 @@ public:
     sdk::Result<std::vector<std::string>> restore(const std::vector<storage::ChannelMetadata>& channels);
 
     /// Appends messages; they are delivered after the next commit. Returns what to ask outcome() for.
-    /// kTopicFull, kDeleted, kStorage.
+    /// kDeleted, kStorage.
     sdk::Result<std::uint64_t> append(const sdk::Publication& publication);
 
     /// Makes what was appended available to the channels.

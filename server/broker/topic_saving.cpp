@@ -153,6 +153,8 @@ sdk::Result<std::vector<std::string>> Topic::restore(const std::vector<storage::
     if (auto restored = restoreChannels(known != nullptr ? *known : otherwise, found.value()); !restored)
         return restored.error();
     distribute();
+    // Files that were not needed any more at the end of the last run go soon.
+    if (shared_->store->segments().size() > 1) shared_->mark();
     savedAt_ = synced_ = log_.committed();
     saveAllUndistributed_ = false;
     std::ranges::move(shared_->store->takeReports(), std::back_inserter(warnings));

@@ -40,7 +40,7 @@ std::optional<std::chrono::milliseconds> Topic::keep() {
         const auto saved = save(Save::kIfChanged);
         released = releaseSegments();
         const bool isQuiet = now - lastCommit_ >= kRestAfter;
-        if (isQuiet && !resting_) {
+        if (!resting_ && (isQuiet || isDrained())) {
             log_.rest();
             distributed_.rest();
             for (const auto& [name, channel] : channels_) channel->rest(nullptr);

@@ -42,7 +42,6 @@ struct Options {
     std::string dataPath;
     std::int64_t memQueueSize = 10000;
     std::int64_t maxBytesPerFile = 104857600;
-    std::int64_t maxTopicBytes = 0;
     std::string durability = "crash";
     std::int64_t syncEvery = 2500;
     Duration syncTimeout = std::chrono::seconds(2);

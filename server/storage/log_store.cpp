@@ -56,6 +56,12 @@ std::vector<SegmentPtr> LogStore::releaseBefore(const Segment* oldest) {
     return released;
 }
 
+void LogStore::releaseAll() {
+    const std::lock_guard lock{mutex_};
+    for (const SegmentPtr& segment : segments_) segment->abandon();
+    segments_.clear();
+}
+
 /// `place` is in memory, or behind everything.
 bool LogStore::findInMemory(LogPlace& place) const {
     for (Extent* extent = memory_.get(); extent != nullptr;) {

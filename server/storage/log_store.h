@@ -37,6 +37,9 @@ public:
     /// returned; their files still exist.
     std::vector<SegmentPtr> releaseBefore(const Segment* oldest);
 
+    /// Gives up every segment, held or not: their files are being removed.
+    void releaseAll();
+
     /// All segments, the oldest first.
     std::vector<SegmentPtr> segments() const;
 

@@ -21,7 +21,7 @@ constexpr std::size_t kFirstCapacity = 4096;
 constexpr std::size_t kMostCapacity = 262144;
 
 /// What the newest messages of a topic may take of memory, however few they are (chosen, bytes).
-constexpr std::size_t kMostMemory = 16 << 20;
+constexpr std::size_t kMostMemory = 4 << 20;
 
 /// Batches are found by 32-bit offsets.
 constexpr std::uint64_t kMostBytesPerFile = UINT32_MAX;
@@ -349,24 +349,32 @@ void TopicLog::rest() {
     for (ExtentPtr extent = store_->memory(); extent; extent = extent->next.load(std::memory_order_relaxed)) {
         if (extent->written != extent->used) return;
     }
-    if (lastCommitted_) lastCommitted_->detached.store(true, std::memory_order_release);
-    store_->setMemory(nullptr);
-    lastCommitted_ = nullptr;
-    open_.clear();
-    memoryBytes_ = 0;
+    forgetMemory();
     nextCapacity_ = kFirstCapacity;
     for (const SegmentPtr& segment : store_->segments()) segment->rest();
 }
 
 void TopicLog::beginFile() {
     if (!isFile() || committed_ != appended_ || !newSegments_.empty()) return;
-    // Nobody needs what is in memory only.
+    forgetMemory();  // nobody needs what is in memory only
+    beginSegment();
+}
+
+void TopicLog::abandon() {
+    batchCount_ = 0;
+    newSegments_.clear();
+    committed_ = appended_;
+    store_->releaseAll();
+    forgetMemory();
+}
+
+/// Readers find what comes next in the files.
+void TopicLog::forgetMemory() {
     if (lastCommitted_) lastCommitted_->detached.store(true, std::memory_order_release);
     store_->setMemory(nullptr);
     lastCommitted_ = nullptr;
     open_.clear();
     memoryBytes_ = 0;
-    beginSegment();
 }
 
 LogCursor TopicLog::end() const {

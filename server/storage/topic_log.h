@@ -82,6 +82,9 @@ public:
     /// Lets all go from memory that is written; closes files.
     void rest();
 
+    /// Lets everything go: the files are being removed, and nothing is appended any more.
+    void abandon();
+
     /// The next message begins a new file, so that all others may be removed.
     void beginFile();
 
@@ -125,6 +128,7 @@ private:
     void publish();
     bool isOver(const Extent& next) const;
     void rollBack();
+    void forgetMemory();
     bool isFile() const { return !config_.directory.empty(); }
 
     const LogConfig config_;

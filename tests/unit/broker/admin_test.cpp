@@ -1,5 +1,7 @@
 #include <catch2/catch.hpp>
 
+#include <fstream>
+
 #include "storage/topic_directory.h"
 #include "unit/broker/fixture.h"
 
@@ -196,7 +198,7 @@ TEST_CASE("a deleted channel holds no messages, however long its consumers stay"
     for (int i = 0; i < 30; ++i) server.publish("t", Texts(100, std::string(1000, 'x')));
     CHECK(consumer.take().size() == 1000);
     REQUIRE(server->deleteChannel("t", "c"));
-    CHECK(server.topic("t").memoryBytes < 300'000);
+    CHECK(loop.runUntil([&] { return server.topic("t").memoryBytes == 0; }));
 }
 
 TEST_CASE("deleting a topic closes the subscriptions of all its channels", "[broker][admin]") {
@@ -227,61 +229,86 @@ TEST_CASE("deleted topics and channels leave no files", "[broker][admin]") {
     server.publish("t", numbered(3));
     server.restart();
     const std::filesystem::path directory = storage::topicDirectory(server.path(), "t");
-    CHECK(std::filesystem::exists(storage::channelStateFile(directory, "a")));
+    CHECK(std::filesystem::exists(directory));
     REQUIRE(server->deleteChannel("t", "a"));
-    CHECK_FALSE(std::filesystem::exists(storage::channelStateFile(directory, "a")));
-    CHECK(std::filesystem::exists(storage::channelStateFile(directory, "b")));
     REQUIRE(server->deleteTopic("t"));
-    CHECK_FALSE(std::filesystem::exists(directory));
+    CHECK(std::filesystem::is_empty(server.path() / "topics"));
     server.restart();
     CHECK(server->stats({}).empty());
 }
 
-TEST_CASE("an administrative change is in nsqd.dat when its call returns", "[broker][admin]") {
+TEST_CASE("an administrative change survives a crash, and soon is in nsqd.dat", "[broker][admin]") {
     Server server;
-    const auto read = [&] {
-        const auto metadata = storage::readMetadata(server.path() / "nsqd.dat");
-        REQUIRE(metadata);
-        return metadata.value();
+    TestLoop loop;
+    const auto crash = [&] {
+        server.crash();
+        server.start();
+    };
+    const auto soon = [&](auto condition) {
+        return loop.runUntil([&] {
+            std::string warning;
+            const auto metadata = storage::readMetadata(server.path() / "nsqd.dat", warning);
+            REQUIRE(metadata);
+            CHECK(warning.empty());
+            return condition(metadata.value().topics);
+        });
     };
     REQUIRE(server->createTopic("t"));
-    REQUIRE(read().size() == 1);
-    REQUIRE(server->createChannel("t", "c"));
-    REQUIRE(read()[0].channels.size() == 1);
-    REQUIRE(server->pauseTopic("t", true));
-    CHECK(read()[0].paused);
-    REQUIRE(server->pauseChannel("t", "c", true));
-    CHECK(read()[0].channels[0].paused);
-    REQUIRE(server->pauseTopic("t", false));
-    CHECK_FALSE(read()[0].paused);
-    REQUIRE(server->pauseChannel("t", "c", false));
-    CHECK_FALSE(read()[0].channels[0].paused);
     REQUIRE(server->createTopic("e#ephemeral"));
+    CHECK(soon([](const auto& topics) { return topics.size() == 1 && topics[0].name == "t"; }));
+    REQUIRE(server->createChannel("t", "c"));
     REQUIRE(server->createChannel("t", "e#ephemeral"));
-    CHECK(read().size() == 1);
-    CHECK(read()[0].channels.size() == 1);
+    crash();
+    CHECK(server.channel("t", "c").depth == 0);
+    CHECK(server.topic("t").channels.size() == 1);
+    CHECK_FALSE(server->hasTopic("e#ephemeral"));
+    REQUIRE(server->pauseTopic("t", true));
+    REQUIRE(server->pauseChannel("t", "c", true));
+    CHECK(soon([](const auto& topics) { return topics[0].paused && topics[0].channels[0].paused; }));
+    crash();
+    CHECK(server.topic("t").paused);
+    CHECK(server.channel("t", "c").paused);
+    REQUIRE(server->pauseTopic("t", false));
+    REQUIRE(server->pauseChannel("t", "c", false));
+    crash();
+    CHECK_FALSE(server.topic("t").paused);
+    CHECK_FALSE(server.channel("t", "c").paused);
     REQUIRE(server->deleteChannel("t", "c"));
-    CHECK(read()[0].channels.empty());
+    crash();
+    CHECK(server.topic("t").channels.empty());
     REQUIRE(server->deleteTopic("t"));
-    CHECK(read().empty());
+    crash();
+    CHECK_FALSE(server->hasTopic("t"));
+    CHECK(soon([](const auto& topics) { return topics.empty(); }));
 }
 
-TEST_CASE("metadata that cannot be written is an error, not well, and recovers by itself",
-          "[broker][admin]") {
+TEST_CASE("nsqd.dat that cannot be written is not well, and recovers by itself", "[broker][admin]") {
     Server server;
     TestLoop loop;
     const std::filesystem::path blocker = server.path() / "nsqd.dat.tmp";
     std::filesystem::create_directory(blocker);
-    const auto created = server->createTopic("t");
-    REQUIRE_FALSE(created);
-    CHECK(created.error().code == ErrorCode::kStorage);
-    CHECK_FALSE(server->health());
+    // The topic's own files know it.
+    REQUIRE(server->createTopic("t"));
+    CHECK(loop.runUntil([&] { return !server->health().ok(); }));
     CHECK(server->health().error().text.find("nsqd.dat.tmp") != std::string::npos);
-    // Publishing goes on meanwhile.
     server.publish("t", {"x"});
     std::filesystem::remove(blocker);
     CHECK(loop.runUntil([&] { return server->health().ok(); }));
-    CHECK(storage::readMetadata(server.path() / "nsqd.dat").value().size() == 1);
+    std::string warning;
+    CHECK(storage::readMetadata(server.path() / "nsqd.dat", warning).value().topics.size() == 1);
+}
+
+TEST_CASE("a topic whose files cannot be made is an error, and no topic", "[broker][admin]") {
+    Server server;
+    const std::filesystem::path blocker = storage::topicDirectory(server.path(), "t");
+    std::ofstream{blocker} << "in the way";
+    const auto created = server->createTopic("t");
+    REQUIRE_FALSE(created);
+    CHECK(created.error().code == ErrorCode::kStorage);
+    CHECK(created.error().text.find(blocker.string()) != std::string::npos);
+    CHECK_FALSE(server->hasTopic("t"));
+    std::filesystem::remove(blocker);
+    CHECK(server->createTopic("t"));
 }
 
 }  // namespace

@@ -221,52 +221,6 @@ TEST_CASE("a deleted topic gives its memory back though a publisher still knows 
     CHECK(left->stats({}).memoryBytes < 300'000);
 }
 
-TEST_CASE("a topic whose messages are all finished is never full", "[broker][publish]") {
-    broker::BrokerConfig config;
-    config.maxTopicBytes = 100'000;
-    Server server{config};
-    TestLoop loop;
-    Consumer consumer{*server, loop, "t", "c"};
-    const auto delay = GENERATE(0ms, 1ms);
-    for (std::size_t i = 0; i < 300; ++i) {
-        CAPTURE(i);
-        server.publish("t", {std::string(i % 10 == 0 ? 60'000 : 1000, 'x')}, delay);
-        for (const ReadMessage& message : consumer.receive(1)) REQUIRE(consumer.finish(message));
-        consumer.received.clear();
-    }
-}
-
-TEST_CASE("a full topic refuses, and takes again when it is emptied by its consumers", "[broker][publish]") {
-    broker::BrokerConfig config;
-    config.maxTopicBytes = 1 << 20;
-    Server server{config};
-    TestLoop loop;
-    TestPublisher publisher{*server, loop};
-    Consumer consumer{*server, loop, "t", "c", 100'000};
-    const std::string body(10'000, 'x');
-    for (int round = 0; round < 3; ++round) {
-        std::uint64_t taken = 0;
-        sdk::Result<void> published;
-        while (taken < 1000 && (published = publisher.publish("t", {body}, taken))) {
-            ++taken;
-            loop.turn();
-        }
-        REQUIRE_FALSE(published);
-        CHECK(published.error().code == ErrorCode::kTopicFull);
-        CHECK(published.error().text.find("topic t is full") != std::string::npos);
-        CHECK(taken > 50);
-        CHECK(taken < 105);
-        CHECK(server.topic("t").memoryBytes <= (1 << 20) + 2 * (1 << 18));
-        // Others are not full.
-        CHECK(publisher.publish("other" + std::to_string(round), {body}, 0));
-        const auto messages = consumer.take();
-        CHECK(messages.size() == taken);
-        for (const ReadMessage& message : messages) REQUIRE(consumer.finish(message));
-    }
-    loop.settle();
-    server.checkCounters();
-}
-
 TEST_CASE("publish without a loop commits at once", "[broker][publish]") {
     Server server;
     server.publish("t", {"a", "b"});

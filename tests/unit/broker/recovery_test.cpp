@@ -11,8 +11,88 @@ namespace {
 
 namespace fs = std::filesystem;
 
-TEST_CASE("a damaged channel state doubles nothing that the log has for another channel",
-          "[broker][restart]") {
+fs::path stateOf(const Server& server) {
+    return storage::stateFile(storage::topicDirectory(server.path(), "t"));
+}
+
+fs::path onlySegment(const Server& server) {
+    std::vector<fs::path> paths;
+    for (const auto& entry : fs::directory_iterator{storage::topicDirectory(server.path(), "t")}) {
+        if (entry.path().extension() == ".log") paths.push_back(entry.path());
+    }
+    REQUIRE(paths.size() == 1);
+    return paths.front();
+}
+
+/// Ends the broker as a crash does, when all that happened is saved.
+void crashLater(Server& server, TestLoop& loop, const std::string& channel) {
+    const auto size = [&] { return fs::file_size(stateOf(server)); };
+    const auto before = size();
+    REQUIRE(server->pauseChannel("t", channel, true));
+    REQUIRE(server->pauseChannel("t", channel, false));
+    CHECK(loop.runUntil([&] { return size() != before; }));
+    server.crash();
+    server.start();
+}
+
+Texts sorted(Texts texts) {
+    std::ranges::sort(texts);
+    return texts;
+}
+
+TEST_CASE("a crash loses nothing that was committed", "[broker][recovery]") {
+    Server server;
+    TestLoop loop;
+    REQUIRE(server->createTopic("t"));
+    REQUIRE(server->createChannel("t", "c"));
+    server.publish("t", numbered(10));
+    server.publish("t", {"deferred"}, 200ms);
+    REQUIRE(server->createChannel("t", "late"));
+    server.publish("t", {"after"});
+    const Clock::time_point published = Clock::now();
+    server.crash();
+    server.start();
+    CHECK(server.channel("t", "c").depth == 11);
+    CHECK(server.channel("t", "c").deferredCount == 1);
+    CHECK(server.channel("t", "late").depth == 1);
+    CHECK(server.channel("t", "late").deferredCount == 0);
+    Consumer consumer{*server, loop, "t", "c"};
+    Texts expected = numbered(10);
+    expected.emplace_back("after");
+    CHECK(bodiesOf(consumer.take()) == expected);
+    const auto& later = consumer.receive(1);
+    CHECK(later[0].body == "deferred");
+    CHECK(Clock::now() - published >= 190ms);
+    server.checkCounters();
+}
+
+TEST_CASE("what was finished, requeued and in flight is known after a crash", "[broker][recovery]") {
+    Server server;
+    TestLoop loop;
+    {
+        Consumer consumer{*server, loop, "t", "c", 5};
+        server.publish("t", numbered(8));
+        auto messages = consumer.take();
+        REQUIRE(messages.size() == 5);
+        REQUIRE(consumer.finish(messages[0]));
+        REQUIRE(consumer.finish(messages[3]));
+        REQUIRE(consumer->requeue({messages[1].id}, kLong));
+        REQUIRE(consumer->touch({messages[2].id}));
+        crashLater(server, loop, "c");
+        consumer.leave();
+    }
+    CHECK(server.channel("t", "c").depth == 5);
+    CHECK(server.channel("t", "c").deferredCount == 1);
+    Consumer consumer{*server, loop, "t", "c"};
+    std::map<std::string, ReadMessage> got;
+    for (const ReadMessage& message : consumer.take()) got[message.body] = message;
+    REQUIRE(got.size() == 5);
+    CHECK(got.at("2").attempts == 2);
+    CHECK(got.at("4").attempts == 2);
+    for (const char* body : {"5", "6", "7"}) CHECK(got.at(body).attempts == 1);
+}
+
+TEST_CASE("a damaged state redelivers rather than loses, and is told", "[broker][recovery]") {
     Server server;
     TestLoop loop;
     REQUIRE(server->createTopic("t"));
@@ -20,52 +100,93 @@ TEST_CASE("a damaged channel state doubles nothing that the log has for another 
     {
         Consumer consumer{*server, loop, "t", "c", 3};
         server.publish("t", numbered(8));
+        server.publish("t", {"deferred"}, kLong);
         REQUIRE(consumer.take().size() == 3);
     }
     server.stop();
-    writeFile(storage::channelStateFile(storage::topicDirectory(server.path(), "t"), "c"),
-              sdk::asBytes("garbage"));
+    writeFile(stateOf(server), sdk::asBytes("garbage"));
     server.start();
-    Consumer consumer{*server, loop, "t", "c"};
-    CHECK(bodiesOf(consumer.take()) == numbered(8));
+    CHECK(server.log().find(stateOf(server).string() + ": damaged") != std::string::npos);
+    for (const char* channel : {"idle", "c"}) {
+        CAPTURE(channel);
+        Consumer consumer{*server, loop, "t", channel};
+        CHECK(bodiesOf(consumer.take()) == numbered(8));
+        CHECK(server.channel("t", channel).deferredCount == 1);
+    }
 }
 
-TEST_CASE("states older than the messages beside them lose nothing and double nothing", "[broker][restart]") {
+TEST_CASE("an older state beside newer messages loses nothing", "[broker][recovery]") {
     Server server;
     TestLoop loop;
-    const fs::path directory = storage::topicDirectory(server.path(), "t");
-    const TemporaryDirectory kept;
     REQUIRE(server->createTopic("t"));
     REQUIRE(server->createChannel("t", "c"));
-    const bool hadSaved = GENERATE(true, false);
-    const bool idle = GENERATE(true, false);  // a channel that keeps everything in the log
-    CAPTURE(hadSaved, idle);
-    if (idle) REQUIRE(server->createChannel("t", "idle"));
-    if (hadSaved) server.publish("t", {"old"});
+    server.publish("t", {"old"});
     server.stop();
-    fs::copy(server.path() / "topics", kept / "older", fs::copy_options::recursive);
+    const auto older = storage::readFile(stateOf(server)).value();
     server.start();
     {
         Consumer consumer{*server, loop, "t", "c", 3};
         server.publish("t", numbered(8));
-        REQUIRE(consumer.take().size() == 3);
+        server.publish("t", {"deferred"}, kLong);
+        for (const ReadMessage& message : consumer.take()) REQUIRE(consumer.finish(message));
     }
     server.stop();
-    // The disk was full when the save had come to the states.
-    for (const char* name : {"c.channel", "idle.channel", "topic.state"}) fs::remove(directory / name);
-    if (hadSaved) {
-        fs::copy(kept / "older/t", directory, fs::copy_options::skip_existing);
-    }
+    writeFile(stateOf(server), older);
     server.start();
+    CHECK(server.channel("t", "c").deferredCount == 1);
     Consumer consumer{*server, loop, "t", "c"};
-    auto got = bodiesOf(consumer.take());
-    std::ranges::sort(got);
-    auto expected = numbered(8);
-    if (hadSaved) expected.emplace_back("old");
-    CHECK(got == expected);
+    Texts expected = numbered(8);
+    expected.emplace_back("old");
+    CHECK(sorted(bodiesOf(consumer.take())) == sorted(expected));
 }
 
-TEST_CASE("a start that fails half-way leaves the metadata as it is", "[broker][restart]") {
+TEST_CASE("a damaged batch costs its messages only, is told, and kept aside", "[broker][recovery]") {
+    Server server;
+    TestLoop loop;
+    REQUIRE(server->createTopic("t"));
+    REQUIRE(server->createChannel("t", "c"));
+    for (std::size_t i = 0; i < 3; ++i) server.publish("t", numbered(2, i * 2));
+    server.stop();
+    const fs::path segment = onlySegment(server);
+    auto content = storage::readFile(segment).value();
+    content[content.size() / 2] ^= std::byte{1};
+    writeFile(segment, content);
+    server.start();
+    {
+        Consumer consumer{*server, loop, "t", "c"};
+        CHECK(bodiesOf(consumer.take()) == Texts{"0", "1", "4", "5"});
+        CHECK(server.channel("t", "c").depth == 0);
+    }
+    CHECK(loop.runUntil([&] { return server.log().find(segment.string() + ": ") != std::string::npos; }));
+    CHECK(server.topic("t").damagedBatches == 1);
+    const bool isAside =
+        std::ranges::any_of(fs::directory_iterator{segment.parent_path()},
+                            [](const auto& entry) { return entry.path().extension() == ".bad"; });
+    CHECK(isAside);
+    server.restart();
+    CHECK(server.channel("t", "c").depth == 4);
+}
+
+TEST_CASE("a torn end is cut off, and the log goes on there", "[broker][recovery]") {
+    Server server;
+    TestLoop loop;
+    REQUIRE(server->createTopic("t"));
+    REQUIRE(server->createChannel("t", "c"));
+    server.publish("t", numbered(2));
+    server.publish("t", {"torn"});
+    const fs::path segment = onlySegment(server);
+    server.crash();
+    fs::resize_file(segment, fs::file_size(segment) - 1);
+    server.start();
+    CHECK(server.log().find(segment.string() + ": ") != std::string::npos);
+    server.publish("t", {"new"});
+    server.crash();
+    server.start();
+    Consumer consumer{*server, loop, "t", "c"};
+    CHECK(bodiesOf(consumer.take()) == Texts{"0", "1", "new"});
+}
+
+TEST_CASE("a start that cannot use a topic's directory says so and changes nothing", "[broker][recovery]") {
     Server server;
     for (const char* name : {"a", "b", "c"}) server.publish(name, {"x"});
     server.stop();
@@ -88,19 +209,51 @@ TEST_CASE("a start that fails half-way leaves the metadata as it is", "[broker][
     for (const char* name : {"a", "b", "c"}) CHECK(server.topic(name).depth == 1);
 }
 
-TEST_CASE("a topic with nothing to keep leaves no files", "[broker][restart]") {
+TEST_CASE("damaged files beside the topics stop no start", "[broker][recovery]") {
     Server server;
     TestLoop loop;
+    std::set<std::uint64_t> ids;
+    REQUIRE(server->createTopic("t"));
+    REQUIRE(server->createChannel("t", "c"));
     server.publish("t", numbered(3));
-    server.restart();
-    CHECK(fs::exists(storage::topicDirectory(server.path(), "t")));
-    {
-        Consumer consumer{*server, loop, "t", "c"};
-        for (const ReadMessage& message : consumer.take()) REQUIRE(consumer.finish(message));
+    server.stop();
+    writeFile(server.path() / "nsqd.dat", sdk::asBytes("{"));
+    writeFile(server.path() / "sequence.lease", sdk::asBytes("none"));
+    server.start();
+    for (const char* name : {"nsqd.dat", "sequence.lease"}) {
+        CHECK(server.log().find((server.path() / name).string()) != std::string::npos);
     }
-    server.restart();
-    CHECK(fs::is_empty(server.path() / "topics"));
-    CHECK(server.channel("t", "c").depth == 0);
+    CHECK(sdk::asText(storage::readFile(server.path() / "nsqd.dat.bad").value()) == "{");
+    server.publish("t", numbered(3, 3));
+    Consumer consumer{*server, loop, "t", "c"};
+    const auto messages = consumer.take();
+    CHECK(bodiesOf(messages) == numbered(6));
+    for (const ReadMessage& message : messages) CHECK(ids.insert(message.id).second);
+}
+
+TEST_CASE("metadata of another server is taken over, our own is not trusted more than the topics",
+          "[broker][recovery]") {
+    Server server;
+    REQUIRE(server->createTopic("t"));
+    REQUIRE(server->createTopic("gone"));
+    server.stop();
+    const auto ours = storage::readFile(server.path() / "nsqd.dat").value();
+    server.start();
+    REQUIRE(server->deleteTopic("gone"));
+    server.stop();
+    writeFile(server.path() / "nsqd.dat", ours);
+    server.start();
+    CHECK_FALSE(server->hasTopic("gone"));
+    server.stop();
+    writeFile(
+        server.path() / "nsqd.dat",
+        sdk::asBytes(R"({"topics":[{"name":"new","paused":true,"channels":[{"name":"c","paused":true}]},)"
+                     R"({"name":"t","paused":false,"channels":[{"name":"d","paused":false}]}],)"
+                     R"("version":"1.3.0"})"));
+    server.start();
+    CHECK(server.topic("new").paused);
+    CHECK(server.channel("new", "c").paused);
+    CHECK_FALSE(server.channel("t", "d").paused);
 }
 
 }  // namespace

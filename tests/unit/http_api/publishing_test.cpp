@@ -46,7 +46,6 @@ TEST_CASE("/pub refuses in nsqd's order") {
 TEST_CASE("What the broker refuses has its status") {
     using sdk::ErrorCode;
     const std::tuple<ErrorCode, int, std::string> cases[] = {
-        {ErrorCode::kTopicFull, 503, "TOPIC_FULL"},
         {ErrorCode::kExiting, 503, "EXITING"},
         {ErrorCode::kDeleted, 503, "EXITING"},
         {ErrorCode::kStorage, 500, "no space left on \\\"disk\\\""},

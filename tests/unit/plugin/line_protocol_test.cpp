@@ -20,7 +20,7 @@ public:
         : listener_(listener), published_(published) {}
 
     sdk::Result<void> publish(const sdk::Publication& publication, std::uint64_t tag) override {
-        if (publication.topic == "full") return sdk::Error{sdk::ErrorCode::kTopicFull, "topic full"};
+        if (publication.topic == "full") return sdk::Error{sdk::ErrorCode::kStorage, "topic full"};
         REQUIRE(publication.bodies.size() == 1);
         published_.push_back(std::string(publication.topic) + '=' +
                              std::string(sdk::asText(publication.bodies[0])));

@@ -10,10 +10,10 @@ TEST_CASE("a result holds a value or an error") {
     REQUIRE(good.ok());
     REQUIRE(static_cast<bool>(good));
     REQUIRE(good.value() == 3);
-    const Result<int> bad = Error{ErrorCode::kTopicFull, "full"};
+    const Result<int> bad = Error{ErrorCode::kStorage, "full"};
     REQUIRE(!bad.ok());
     REQUIRE(!bad);
-    REQUIRE(bad.error().code == ErrorCode::kTopicFull);
+    REQUIRE(bad.error().code == ErrorCode::kStorage);
     REQUIRE(bad.error().text == "full");
 }
 

@@ -49,7 +49,7 @@ public:
     virtual ~Publisher() = default;
 
     /// Appends the messages. An error means nothing was appended and no outcome will come (kBadTopic,
-    /// kTopicFull, kExiting, kStorage, kDeleted). `tag` comes back with the outcome.
+    /// kExiting, kStorage, kDeleted). `tag` comes back with the outcome.
     virtual Result<void> publish(const Publication& publication, std::uint64_t tag) = 0;
 
     /// Publishes whose outcomes have not come yet.

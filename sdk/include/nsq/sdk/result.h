@@ -14,7 +14,6 @@ enum class ErrorCode {
     kBadChannel,        ///< not a valid channel name
     kTopicNotFound,     ///< no such topic
     kChannelNotFound,   ///< no such channel
-    kTopicFull,         ///< the topic holds as many bytes as it may; publish again later
     kTooManyConsumers,  ///< max-channel-consumers reached
     kDeleted,           ///< the topic or channel is being deleted
     kNotInFlight,       ///< no message with this id is in flight on the channel

@@ -59,6 +59,7 @@ struct TopicStats {
     std::uint64_t messageCount = 0;
     std::uint64_t messageBytes = 0;  ///< sum of the bodies' sizes
     std::int64_t memoryBytes = 0;    ///< memory its messages take now
+    std::uint64_t damagedBatches = 0;  ///< batches of its files found damaged since the start
     bool paused = false;
     std::vector<ChannelStats> channels;  ///< sorted by name
 };
