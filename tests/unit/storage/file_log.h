@@ -13,6 +13,12 @@
 
 namespace nsq::test {
 
+inline storage::LogConfig filesOf(std::uint64_t maxBytes) {
+    storage::LogConfig config;
+    config.maxBytesPerFile = maxBytes;
+    return config;
+}
+
 /// A log in files in a directory of its own, and a cursor before its first message.
 class FileLog {
 public:

@@ -11,8 +11,10 @@
 namespace nsq::storage {
 namespace {
 
+using test::append;
 using test::FileLog;
 using test::messageAt;
+using test::readOne;
 
 /// A message and where it is.
 struct Known {
@@ -59,7 +61,7 @@ void checkFound(FrameFinder& finder, const Known& message) {
 }
 
 TEST_CASE("every message is found by its place, in any order, in memory and in files", "[frame_finder]") {
-    FileLog log{{.maxBytesPerFile = GENERATE(1u, 2000u, 1u << 20)}};
+    FileLog log{test::filesOf(GENERATE(1u, 2000u, 1u << 20))};
     std::vector<Known> known = fill(log, 120);
     // Part of it in files only, the rest in memory; then all in files.
     if (GENERATE(true, false)) log->rest();

@@ -86,7 +86,7 @@ TEST_CASE("a run never goes over the end of a batch, and names it", "[log_cursor
 }
 
 TEST_CASE("skipping is reading without looking", "[log_cursor]") {
-    FileLog log{{.maxBytesPerFile = 20'000}};
+    FileLog log{test::filesOf(20'000)};
     std::mt19937 random{11};
     for (int i = 0; i < 500; ++i) {
         append(*log, Texts(random() % 4 + 1, std::string(random() % 300, 'x')));
@@ -107,7 +107,7 @@ TEST_CASE("skipping is reading without looking", "[log_cursor]") {
 }
 
 TEST_CASE("deferred and moved batches are stepped over", "[log_cursor]") {
-    FileLog log{{.maxBytesPerFile = GENERATE(1u, 300u, 1u << 20)}};
+    FileLog log{test::filesOf(GENERATE(1u, 300u, 1u << 20))};
     const std::vector<sdk::Bytes> bodies{sdk::asBytes("later"), sdk::asBytes("and later")};
     const test::ByteVector old = test::makeFrame(5, "old");
     const auto aside = [&] {
@@ -135,7 +135,7 @@ TEST_CASE("deferred and moved batches are stepped over", "[log_cursor]") {
 }
 
 TEST_CASE("a cursor that rests goes on where it was, within a batch too, from the files", "[log_cursor]") {
-    FileLog log{{.maxBytesPerFile = GENERATE(500u, 1u << 20)}};
+    FileLog log{test::filesOf(GENERATE(500u, 1u << 20))};
     Texts expected;
     for (int i = 0; i < 10; ++i) {
         expected.insert(expected.end(), {std::to_string(i), "b", "c"});
@@ -157,7 +157,7 @@ TEST_CASE("a cursor that rests goes on where it was, within a batch too, from th
 }
 
 TEST_CASE("a cursor at the end goes on with what comes, however the memory changes", "[log_cursor]") {
-    FileLog log{{.maxBytesPerFile = 400}};
+    FileLog log{test::filesOf(400)};
     LogCursor cursor = log->end();
     const auto seed = GENERATE(range(1u, 11u));
     std::mt19937 random{seed};
