@@ -47,6 +47,21 @@ Chunk damaged(std::uint64_t from, std::uint64_t to, std::string what) {
     return {nullptr, {from, to, std::move(what)}};
 }
 
+/// What is at `offset`, where a batch should begin and `found` and `header` are.
+sdk::Result<Chunk> damageAt(const SegmentPtr& segment, std::uint64_t offset, std::uint64_t limit,
+                            std::uint32_t salt, BatchFound found, const disk::BatchHeader& header) {
+    const bool hasHeader = found != BatchFound::kBadHeader;
+    const std::uint64_t end = found == BatchFound::kBadFrames ? offset + batchSize(header) : limit;
+    // Other batches may have been written over the rest of a torn one: they begin before it ends.
+    const std::uint64_t searchEnd = std::min(limit, end + sizeof header - 1);
+    const auto next = nextHeader(*segment, offset + (hasHeader ? sizeof header : 1), searchEnd, salt);
+    if (!next) return next.error();
+    std::string what = "no batch";
+    if (found == BatchFound::kIncomplete) what = "cut off in the middle of a batch";
+    if (found == BatchFound::kBadFrames) what = std::to_string(header.count) + " damaged messages";
+    return damaged(offset, std::min(next.value(), end), std::move(what));
+}
+
 }  // namespace
 
 sdk::Result<Chunk> readChunk(const SegmentPtr& segment, std::uint64_t offset, std::uint64_t limit,
@@ -73,14 +88,7 @@ sdk::Result<Chunk> readChunk(const SegmentPtr& segment, std::uint64_t offset, st
             size = batchSize(header);
             continue;
         }
-        if (then == BatchFound::kIncomplete)
-            return damaged(offset, limit, "cut off in the middle of a batch");
-        if (then == BatchFound::kBadFrames) {
-            return damaged(offset, end, std::to_string(header.count) + " damaged messages");
-        }
-        const auto next = nextHeader(*segment, offset + 1, limit, *salt.value());
-        if (!next) return next.error();
-        return damaged(offset, next.value(), "no batch");
+        return damageAt(segment, offset, limit, *salt.value(), then, header);
     }
 }
 

@@ -20,8 +20,8 @@ struct Chunk {
 };
 
 /// Reads whole batches of a segment file from `offset` on, where one should begin, but none from `limit` on:
-/// about `wanted` bytes, one batch at least. Every checksum is checked. kStorage when the file cannot be
-/// read; what is damaged is no error. THREAD: any.
+/// about `wanted` bytes (a batch header or more), one batch at least. Every checksum is checked. kStorage
+/// when the file cannot be read; what is damaged is no error. THREAD: any.
 sdk::Result<Chunk> readChunk(const SegmentPtr& segment, std::uint64_t offset, std::uint64_t limit,
                              std::size_t wanted, const MemoryAccount& account);
 

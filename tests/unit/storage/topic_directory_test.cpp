@@ -2,8 +2,6 @@
 
 #include <catch2/catch.hpp>
 
-#include <set>
-
 namespace nsq::storage {
 namespace {
 
@@ -19,16 +17,18 @@ TEST_CASE("a topic's directory lies below topics, whatever its name", "[topic_di
     }
 }
 
-TEST_CASE("no two names of a topic's files are alike", "[topic_directory]") {
-    std::set<std::filesystem::path> paths{topicStateFile("/d"), pendingFile("/d"), segmentFile("/d", 0),
-                                          segmentFile("/d", UINT64_MAX)};
-    CHECK(paths.size() == 4);
-    for (const char* channel : {"topic", "pending", "x", ".", "..", ".x", "topic.state", "pending.log", "2ex",
-                                "00000000000000000000.log", "a.channel"}) {
-        CAPTURE(channel);
-        CHECK(paths.insert(channelStateFile("/d", channel)).second);
-        CHECK(channelStateFile("/d", channel).parent_path() == "/d");
+TEST_CASE("a directory tells its topic", "[topic_directory]") {
+    for (const char* name : {"orders", "a.b", ".", "..", "...", ".x", "2e", "x#ephemeral"}) {
+        CAPTURE(name);
+        CHECK(topicOf(topicDirectory("/d", name)) == name);
     }
+    CHECK(topicOf("/d/topics/.deleted-12").empty());
+}
+
+TEST_CASE("no two names of a topic's files are alike", "[topic_directory]") {
+    CHECK(stateFile("/d").parent_path() == "/d");
+    CHECK(stateFile("/d").extension() != segmentFile("/d", 0).extension());
+    CHECK(segmentFile("/d", 0) != segmentFile("/d", UINT64_MAX));
 }
 
 TEST_CASE("segment files sort by their first sequence number", "[topic_directory]") {
