@@ -184,8 +184,7 @@ TEST_CASE("Nothing of an MPUB is stored when one message is bad") {
 }
 
 TEST_CASE("A publish the broker refuses is fatal") {
-    const auto code =
-        GENERATE(sdk::ErrorCode::kExiting, sdk::ErrorCode::kStorage);
+    const auto code = GENERATE(sdk::ErrorCode::kExiting, sdk::ErrorCode::kStorage);
     const auto& [command, error] = GENERATE(table<std::string, std::string>(
         {{"PUB t\n" + sized("a"), "!E_PUB_FAILED PUB failed why"},
          {"MPUB t\n" + mpubBody({"a", "b"}), "!E_MPUB_FAILED MPUB failed why"},
