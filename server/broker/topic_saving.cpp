@@ -72,6 +72,14 @@ storage::TopicState stateFrom(const std::vector<storage::ChannelMetadata>& chann
     return state;
 }
 
+/// Channels made after a state that is older than it should be: nothing is finished on them.
+void addMissing(const std::vector<storage::ChannelMetadata>& channels, storage::TopicState& state) {
+    for (storage::ChannelState& channel : stateFrom(channels).channels) {
+        const auto known = std::ranges::find(state.channels, channel.name, &storage::ChannelState::name);
+        if (known == state.channels.end()) state.channels.push_back(std::move(channel));
+    }
+}
+
 DeferredMessage deferredOf(const storage::FoundMessage& found) {
     return {fromUnixNs(found.dueNs), {found.seq, found.place, 0}};
 }
@@ -157,9 +165,12 @@ sdk::Result<std::vector<std::string>> Topic::restore(const std::vector<storage::
     const std::lock_guard lock{mutex_};
     std::vector<std::string> warnings;
     std::string warning;
-    const auto state = journal_.read(warning);
+    auto state = journal_.read(warning);
     if (!state) return state.error();
-    if (!warning.empty()) warnings.push_back(warning);
+    if (!warning.empty()) {
+        warnings.push_back(warning);
+        if (state.value()) addMissing(channels, *state.value());
+    }
     const storage::TopicState* const known = state.value() ? &*state.value() : nullptr;
     const auto found = storage::recoverLog(directory_, known, *shared_->store);
     if (!found) return found.error();
