@@ -310,6 +310,7 @@ void TopicLog::rollBack() {
     }
     if (lastSegment_->isWritten() && lastSegment_->size() > lastOffset_) lastSegment_->cut(lastOffset_);
     for (const SegmentPtr& segment : newSegments_) {
+        segment->cut(0);  // the next write makes the file anew
         std::error_code ignored;
         std::filesystem::remove(segment->path(), ignored);
         segment->rest();
