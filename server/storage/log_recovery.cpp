@@ -64,6 +64,8 @@ public:
 
     sdk::Result<RecoveredLog> run() {
         for (const SegmentPtr& segment : segments_) {
+            // No other file may get this one's name.
+            result_.nextSeq = std::max(result_.nextSeq, segment->firstSeq() + 1);
             if (segment->firstSeq() < beginSeq_) continue;
             const bool isFirst = segment->firstSeq() == beginSeq_ && beginOffset_ > 0;
             if (auto read = readSegment(segment, isFirst ? beginOffset_ : disk::kFirstBatch); !read)

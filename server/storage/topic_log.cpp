@@ -219,6 +219,7 @@ std::vector<LogMessage> TopicLog::appendDeferred(std::span<const sdk::Bytes> bod
 LogMessage TopicLog::move(std::uint64_t seq, sdk::Bytes bytes, std::int64_t dueNs) {
     std::memcpy(reserve(bytes.size(), {disk::kMovedBatch, seq, dueNs}), bytes.data(), bytes.size());
     LogMessage moved{seq, batchPlace()};
+    ++nextSeq_;  // left out: files are named by numbers, those of moved messages alone too
     count(1);
     closeBatch();
     return moved;
