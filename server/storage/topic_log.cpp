@@ -164,6 +164,12 @@ std::byte* TopicLog::encode(std::byte* to, sdk::Bytes body, std::int64_t timesta
     return to + size;
 }
 
+void TopicLog::skipTo(std::uint64_t nextSeq) {
+    if (nextSeq <= nextSeq_) return;
+    closeBatch();
+    nextSeq_ = nextSeq;
+}
+
 void TopicLog::count(std::size_t messages) {
     batchCount_ += static_cast<std::uint32_t>(messages);
     appended_ += messages;
@@ -175,6 +181,7 @@ BatchPlace TopicLog::batchPlace() const {
 }
 
 void TopicLog::append(std::span<const sdk::Bytes> bodies, std::int64_t timestampNs) {
+    if (bodies.empty()) return;
     std::byte* to = reserve(encodedSize(bodies), {disk::kFreshBatch, nextSeq_});
     for (const sdk::Bytes body : bodies) to = encode(to, body, timestampNs, 1);
     count(bodies.size());
@@ -182,6 +189,7 @@ void TopicLog::append(std::span<const sdk::Bytes> bodies, std::int64_t timestamp
 }
 
 void TopicLog::import(std::span<const Imported> messages) {
+    if (messages.empty()) return;
     std::size_t bytes = 0;
     for (const Imported& message : messages) bytes += encodedSize(message.body);
     std::byte* to = reserve(bytes, {disk::kFreshBatch, nextSeq_});
@@ -196,6 +204,7 @@ void TopicLog::import(std::span<const Imported> messages) {
 std::vector<LogMessage> TopicLog::appendDeferred(std::span<const sdk::Bytes> bodies, std::int64_t timestampNs,
                                                  std::int64_t dueNs) {
     std::vector<LogMessage> stored;
+    if (bodies.empty()) return stored;
     stored.reserve(bodies.size());
     std::byte* to = reserve(encodedSize(bodies), {disk::kDeferredBatch, nextSeq_, dueNs});
     for (const sdk::Bytes body : bodies) {
