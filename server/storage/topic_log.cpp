@@ -236,12 +236,13 @@ LogMessage TopicLog::move(std::uint64_t seq, sdk::Bytes bytes, std::int64_t dueN
 
 // ---- committing
 
-sdk::Result<void> TopicLog::writeOut(Extent& extent) {
-    if (extent.segment->isAbandoned()) extent.written = extent.used;
-    if (extent.written == extent.used) return {};
-    const sdk::Bytes piece{extent.block->data() + extent.written, extent.used - extent.written};
+/// Writes what the file does not have of the extent's first `bytes`.
+sdk::Result<void> TopicLog::writeOut(Extent& extent, std::size_t bytes) {
+    if (extent.segment->isAbandoned()) extent.written = bytes;
+    if (extent.written >= bytes) return {};
+    const sdk::Bytes piece{extent.block->data() + extent.written, bytes - extent.written};
     auto written = extent.segment->write(extent.offset + extent.written, {&piece, 1});
-    if (written) extent.written = extent.used;
+    if (written) extent.written = bytes;
     return written;
 }
 
@@ -251,7 +252,8 @@ sdk::Result<void> TopicLog::commit() {
     if (isFile()) {
         sdk::Result<void> written;
         if (config_.writeThrough) {
-            for (std::size_t i = 0; i < open_.size() && written; ++i) written = writeOut(*open_[i]);
+            for (std::size_t i = 0; i < open_.size() && written; ++i)
+                written = writeOut(*open_[i], open_[i]->used);
         } else {
             written = makeRoom();
         }
@@ -269,7 +271,7 @@ sdk::Result<void> TopicLog::makeRoom() {
     for (ExtentPtr extent = store_->memory(); extent && extent != lastCommitted_;) {
         Extent* const next = extent->next.load(std::memory_order_relaxed);
         if (!isOver(*next)) return {};
-        if (auto written = writeOut(*extent); !written) return written;
+        if (auto written = writeOut(*extent, extent->used); !written) return written;
         extent = next;
     }
     return {};
@@ -333,7 +335,8 @@ void TopicLog::rollBack() {
 sdk::Result<void> TopicLog::writeAll() {
     if (!isFile()) return {};
     for (ExtentPtr extent = store_->memory(); extent; extent = extent->next.load(std::memory_order_relaxed)) {
-        if (auto written = writeOut(*extent); !written) return written;
+        const std::size_t committed = extent->committed.load(std::memory_order_relaxed);
+        if (auto written = writeOut(*extent, committed); !written) return written;
     }
     return {};
 }

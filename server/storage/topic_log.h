@@ -123,7 +123,7 @@ private:
     std::byte* encode(std::byte* to, sdk::Bytes body, std::int64_t timestampNs, std::uint16_t attempts);
     void count(std::size_t messages);
     void beginSegment();
-    sdk::Result<void> writeOut(Extent& extent);
+    sdk::Result<void> writeOut(Extent& extent, std::size_t bytes);
     sdk::Result<void> makeRoom();
     void publish();
     bool isOver(const Extent& next) const;
