@@ -120,10 +120,12 @@ private:
         }
     }
 
-    /// The last segment goes on, unless it cannot be appended to.
+    /// The last segment goes on, unless it cannot be appended to. Nor is one that ends before the saved state
+    /// does, as after a loss of power: places in the state must not become places of new messages.
     sdk::Result<void> findEnd() {
         if (segments_.empty()) return {};
         const SegmentPtr& last = segments_.back();
+        if (std::pair{last->firstSeq(), last->size()} < std::pair{beginSeq_, beginOffset_}) return {};
         const auto salt = last->salt();
         if (!salt) return salt.error();
         if (!salt.value()) return {};
