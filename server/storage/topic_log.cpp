@@ -252,6 +252,8 @@ sdk::Result<void> TopicLog::commit() {
     if (isFile()) {
         sdk::Result<void> written;
         if (config_.writeThrough) {
+            // Readers must not take from the file what a failure takes back.
+            if (!lastCommitted_) store_->setMemory(open_.front());
             for (std::size_t i = 0; i < open_.size() && written; ++i)
                 written = writeOut(*open_[i], open_[i]->used);
         } else {
@@ -315,6 +317,7 @@ void TopicLog::rollBack() {
     for (const ExtentPtr& extent : open_) {
         if (extent != lastCommitted_) memoryBytes_ -= extent->block->capacity();
     }
+    const ExtentPtr shown = lastCommitted_ ? nullptr : open_.front();
     std::erase_if(open_, [&](const ExtentPtr& extent) { return extent != lastCommitted_; });
     if (lastCommitted_) {
         lastCommitted_->used = lastCommitted_->committed.load(std::memory_order_relaxed);
@@ -328,6 +331,10 @@ void TopicLog::rollBack() {
         segment->rest();
     }
     std::erase_if(newSegments_, [&](const SegmentPtr& segment) { return segment != lastSegment_; });
+    if (shown) {
+        shown->detached.store(true, std::memory_order_release);
+        store_->setMemory(nullptr);
+    }
     index_ = committedIndex_;
     committed_ = appended_;
 }
