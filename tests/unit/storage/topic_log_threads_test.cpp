@@ -5,6 +5,7 @@
 
 #include "storage/topic_log.h"
 #include "unit/storage/file_log.h"
+#include "unit/storage/file_size_limit.h"
 
 namespace nsq::storage {
 namespace {
@@ -100,6 +101,38 @@ TEST_CASE("readers follow a log whose memory goes, whose files change, and that 
     CHECK(log->end().index == kMessages);
     CHECK(log.store().damagedBatches() == 0);
     log->rest();
+}
+
+TEST_CASE("a reader never sees anything of a turn that fails half-way", "[topic_log_threads]") {
+    constexpr std::uint64_t kTurns = 500;
+    test::FileLog log;
+    std::atomic<std::uint64_t> wrong{0};
+    std::thread reader{[&] {
+        LogCursor cursor;
+        for (std::uint64_t got = 0; got < kTurns && wrong == 0;) {
+            const auto run = readRun(log.store(), cursor);
+            if (!run) ++wrong;
+            if (!run || run.value().count == 0) continue;
+            for (const test::ReadMessage& message : test::decode(run.value().frames())) {
+                if (message.body != std::to_string(got++)) ++wrong;
+            }
+            cursor.rest();
+        }
+    }};
+    for (std::uint64_t turn = 0; turn < kTurns; ++turn) {
+        log->rest();
+        for (int i = 0; i < 5; ++i) test::append(*log, {std::string(3000, 'f')});
+        {
+            // Some of its blocks are written.
+            const test::FileSizeLimit full{log->lastOffset() + 7'000};
+            if (log->commit()) ++wrong;
+        }
+        test::append(*log, {std::to_string(turn)});
+        if (!log->commit()) ++wrong;
+    }
+    reader.join();
+    CHECK(wrong == 0);
+    CHECK(log->end().index == kTurns);
 }
 
 }  // namespace
