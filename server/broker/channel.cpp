@@ -69,7 +69,9 @@ void Channel::dropBeyond(std::uint64_t most) {
     while (excess > 0) {
         const std::uint64_t end = gaps_.empty() ? UINT64_MAX : gaps_.front().fromIndex;
         const std::uint64_t step = std::min(excess, end - cursor_.index);
-        if (!storage::skip(store(), cursor_, step)) return onUnreadable(Clock::now());
+        if (auto skipped = storage::skip(store(), cursor_, step); !skipped) {
+            return onUnreadable(skipped.error(), Clock::now());
+        }
         excess -= step;
         jumpGaps();
     }
@@ -118,6 +120,7 @@ bool Channel::close(bool onlyIfUnused) {
     const std::lock_guard lock{mutex_};
     if (onlyIfUnused && !consumers_.empty()) return false;
     closed_ = true;
+    onReadable();
     // Consumers may stay for long: they keep none of its messages.
     clear();
     cursor_ = {};

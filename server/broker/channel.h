@@ -161,7 +161,8 @@ private:
     void noteRemoved(std::uint64_t seq);
     bool isSaved() const { return topic_->keeper != nullptr && !ephemeral_; }
     std::uint64_t passDamaged();
-    void onUnreadable(Clock::time_point now);
+    void onUnreadable(const sdk::Error& error, Clock::time_point now);
+    void onReadable();
     storage::LogStore& store() const { return *topic_->store; }
     void timeOut(Clock::time_point now);
     void wakeDeferred(Clock::time_point now);
@@ -189,6 +190,7 @@ private:
     std::deque<Consumer*> waiting_;  ///< have room and found nothing, the longest waiting first
     Clock::time_point scheduled_ = Clock::time_point::max();
     Clock::time_point retryAt_ = Clock::time_point::max();  ///< a file could not be read
+    bool isUnreadable_ = false;                             ///< when it was last tried
     bool paused_ = false;
     bool closed_ = false;
     bool freshFirst_ =

@@ -75,9 +75,10 @@ void Channel::takeReady(Consumer& consumer, Budget& budget, std::uint64_t most) 
     while (taken.size() < most && !ready_.empty()) {
         auto found = finder.find(ready_.front().place, ready_.front().seq);
         if (!found) {
-            onUnreadable(budget.now);
+            onUnreadable(found.error(), budget.now);
             break;
         }
+        onReadable();
         storage::Location& at = found.value();
         if (at.frame == nullptr) {
             ++droppedCount_;  // damaged; the store has reported it
@@ -117,7 +118,8 @@ void Channel::takeFresh(Consumer& consumer, Budget& budget, std::uint64_t most) 
         if (consumer.sampleRate > 0) count = 1;
         const std::uint64_t before = cursor_.index;
         auto got = storage::readRun(store(), cursor_, {count, budget.bytes, budget.used});
-        if (!got) return onUnreadable(budget.now);
+        if (!got) return onUnreadable(got.error(), budget.now);
+        onReadable();
         storage::LogRun& read = got.value();
         if (read.count == 0 && cursor_.batchLeft > 0) return;  // too large
         droppedCount_ += cursor_.index - before - read.count;  // damaged; the store has reported it
@@ -156,10 +158,16 @@ std::uint64_t Channel::passDamaged() {
 }
 
 /// A file cannot be read now; nothing is lost. It is tried again soon, or when somebody asks.
-void Channel::onUnreadable(Clock::time_point now) {
+void Channel::onUnreadable(const sdk::Error& error, Clock::time_point now) {
+    isUnreadable_ = true;
+    topic_->health.failed(topic_->name + ":" + name_, error);
     if (retryAt_ != Clock::time_point::max()) return;
     retryAt_ = now + kRetryAfter;
     if (retryAt_ < scheduled_) scheduleAt(retryAt_);
+}
+
+void Channel::onReadable() {
+    if (std::exchange(isUnreadable_, false)) topic_->health.recovered(topic_->name + ":" + name_);
 }
 
 void Channel::wait(Consumer& consumer) {
@@ -172,7 +180,7 @@ void Channel::wait(Consumer& consumer) {
 /// Tells the consumer that waited longest, if there is something for it. Having taken its part, it wakes the
 /// next.
 void Channel::wakeOne() {
-    if (waiting_.empty() || paused_ || available() == 0) return;
+    if (waiting_.empty() || paused_ || available() == 0 || retryAt_ != Clock::time_point::max()) return;
     Consumer& consumer = *waiting_.front();
     waiting_.pop_front();
     consumer.waiting = false;

@@ -160,6 +160,7 @@ void Channel::relocate(const storage::Segment& from,
         const auto place = places.find(message.seq);
         if (place == places.end()) return false;
         message.place = place->second;
+        changed();
         return true;
     };
     for (PendingMessage& message : ready_) {
@@ -180,7 +181,6 @@ void Channel::relocate(const storage::Segment& from,
             }
         }
     }
-    changed();
 }
 
 }  // namespace nsq::broker

@@ -31,7 +31,7 @@ Topic::Topic(std::string name, const TopicContext& context, std::uint64_t firstS
     : context_(context),
       ephemeral_(sdk::isEphemeral(name)),
       directory_(ephemeral_ ? std::filesystem::path{} : storage::topicDirectory(context.dataPath, name)),
-      shared_(std::make_shared<TopicShared>(name, ephemeral_ ? nullptr : &context.keeper)),
+      shared_(std::make_shared<TopicShared>(name, ephemeral_ ? nullptr : &context.keeper, context.health)),
       log_(firstSeq, logConfig(context, directory_), shared_->store),
       distributed_(log_.end()),
       journal_(storage::stateFile(directory_), context.durability == Durability::kPower) {}
@@ -43,7 +43,10 @@ sdk::Result<void> Topic::create() {
     std::filesystem::create_directory(directory_, failure);
     if (failure) return storage::storageError(directory_, "cannot be created", failure.value());
     const std::lock_guard lock{mutex_};
-    return save(Save::kEverything);
+    auto saved = save(Save::kEverything);
+    // There is no such topic, and nobody to tell when it could be made.
+    if (!saved) context_.health.recovered(name());
+    return saved;
 }
 
 // ---- publishing
@@ -92,6 +95,13 @@ void Topic::noteFailure(std::uint64_t from, std::uint64_t to, const sdk::Error& 
     if (!failing_) context_.logger.error("TOPIC({}): {}", name(), error.text);
     failing_ = true;
     context_.health.failed(name(), error);
+    // One after the other they are one range: many commits can fail before the first publisher is told.
+    if (!failures_.empty() && from >= failures_.back().from && from <= failures_.back().to) {
+        failures_.back().to = std::max(failures_.back().to, to);
+        failures_.back().error = error;
+        shared_->mark();
+        return;
+    }
     if (failures_.size() == kMostFailures) failures_.erase(failures_.begin());
     failures_.push_back({from, to, error});
     mayHaveFailed_.store(true, std::memory_order_release);

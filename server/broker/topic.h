@@ -182,6 +182,8 @@ private:
     bool unsyncedState_ = true;       ///< something other than messages was acknowledged
     Clock::time_point unsyncedSince_ = Clock::time_point::max();
     bool syncing_ = false;
+    bool hasMoved_ =
+        false;  ///< messages, and neither their copies nor the state are synced: nothing is released
 
     bool emptied_ = false;  ///< since the keeper came last
     bool resting_ = true;   ///< no memory is held

@@ -1,5 +1,7 @@
 // What is saved of a topic beside its log, and how a topic comes back at the start.
 
+#include <boost/unordered/unordered_flat_set.hpp>
+
 #include <algorithm>
 
 #include "broker/saved_time.h"
@@ -74,6 +76,18 @@ DeferredMessage deferredOf(const storage::FoundMessage& found) {
     return {fromUnixNs(found.dueNs), {found.seq, found.place, 0}};
 }
 
+/// Messages that were moved out of their segment after `saved`, which does not know of them yet: they came
+/// after it, and where it would look for them they are no more. Rather some twice than one lost.
+void addUnclaimed(const storage::RecoveredLog& found, const storage::ChannelState& saved,
+                  std::vector<DeferredMessage>& pending) {
+    if (found.moved.empty()) return;
+    boost::unordered_flat_set<std::uint64_t> claimed;
+    for (const DeferredMessage& message : pending) claimed.insert(message.message.seq);
+    for (const auto& [seq, message] : found.moved) {
+        if (seq >= saved.cursor.segment && !claimed.contains(seq)) pending.push_back(deferredOf(message));
+    }
+}
+
 }  // namespace
 
 bool Topic::hasChanged() const {
@@ -108,6 +122,7 @@ sdk::Result<void> Topic::save(Save how) {
         if (!failing_) context_.logger.error("TOPIC({}): {}", name(), saved.error().text);
         failing_ = true;
         context_.health.failed(name(), saved.error());
+        shared_->mark();
         return saved;
     }
     if (failing_) {
@@ -126,7 +141,8 @@ sdk::Result<void> Topic::save(Save how) {
 sdk::Result<fs::path> Topic::putFilesAside() {
     if (!isSaved()) return fs::path{};
     // No topic's directory begins with a dot.
-    const fs::path aside = directory_.parent_path() / (".deleted-" + std::to_string(log_.nextSeq()));
+    const fs::path aside = directory_.parent_path() / (".deleted-" + directory_.filename().string() + "-" +
+                                                       std::to_string(log_.nextSeq()));
     std::error_code failure;
     fs::rename(directory_, aside, failure);
     if (failure) return storage::storageError(directory_, "cannot be removed", failure.value());
@@ -194,6 +210,7 @@ sdk::Result<void> Topic::restoreChannels(const storage::TopicState& state,
         for (const storage::SavedMessage& message : saved.kept.messages) places.add(message, pending);
         for (const storage::SavedMessage& message : saved.inFlight) places.add(message, pending);
         for (const storage::SavedRun& run : saved.runs) places.add(run, pending);
+        if (!isUnknown) addUnclaimed(found, saved, pending);
         auto channel = std::make_shared<Channel>(saved.name, context_.channel, shared_, distributed_);
         channel->restore(saved, std::move(cursor).value(), std::move(gaps), std::move(pending));
         channels_.emplace(saved.name, std::move(channel));

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "broker/disk_health.h"
 #include "broker/keeper.h"
 #include "storage/log_store.h"
 
@@ -13,8 +14,9 @@ class Topic;
 
 /// What a topic and its channels share. It outlives them.
 struct TopicShared {
-    TopicShared(std::string theName, Keeper* theKeeper)
+    TopicShared(std::string theName, Keeper* theKeeper, DiskHealth& theHealth)
         : name(std::move(theName)),
+          health(theHealth),
           store(std::make_shared<storage::LogStore>(std::make_shared<std::atomic<std::int64_t>>(0))),
           keeper(theKeeper) {}
 
@@ -24,6 +26,7 @@ struct TopicShared {
     }
 
     const std::string name;
+    DiskHealth& health;
     const std::shared_ptr<storage::LogStore> store;
     Keeper* const keeper;  ///< null: nothing of the topic touches the disk
     std::weak_ptr<Topic> topic;

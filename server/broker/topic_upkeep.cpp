@@ -4,6 +4,7 @@
 
 #include "broker/saved_time.h"
 #include "broker/topic.h"
+#include "nsq/sdk/message.h"
 #include "storage/batch.h"
 
 namespace nsq::broker {
@@ -98,7 +99,7 @@ const storage::Segment* Topic::oldestNeeded() {
 
 std::vector<storage::SegmentPtr> Topic::releaseSegments() {
     const storage::Segment* const oldest = oldestNeeded();
-    if (oldest == nullptr) return {};
+    if (oldest == nullptr || hasMoved_) return {};
     auto released = shared_->store->releaseBefore(oldest);
     for (const storage::SegmentPtr& segment : released) unmoved_.erase(segment->firstSeq());
     return released;
@@ -118,6 +119,8 @@ void Topic::moveStragglers(const storage::Segment& oldest) {
 
 /// False: there is too much to move, or it cannot be moved now.
 bool Topic::moveOutOf(const storage::SegmentPtr& segment) {
+    const std::uint64_t atLeast = segment->holds() / (channels_.size() + 1);
+    if (atLeast * sdk::frame::kBodyOffset * kFewOf > segment->size()) return false;
     std::map<std::uint64_t, DeferredMessage> messages;
     for (const auto& [name, channel] : channels_) channel->collectHolding(*segment, messages);
     for (const DeferredMessage& deferred : undistributed_) {
@@ -135,6 +138,7 @@ bool Topic::moveOutOf(const storage::SegmentPtr& segment) {
         if (bytes * kFewOf > segment->size()) return false;
         frames.emplace(seq, std::move(found).value());
     }
+    if (frames.empty()) return false;
     if (log_.committed() != log_.appended()) return false;  // not into the middle of somebody's publishes
     std::map<std::uint64_t, storage::BatchPlace> places;
     const std::uint64_t before = log_.committed();
@@ -155,9 +159,8 @@ bool Topic::moveOutOf(const storage::SegmentPtr& segment) {
         saveAllUndistributed_ = true;
     }
     for (const auto& [name, channel] : channels_) channel->relocate(*segment, places);
-    // The copies must not be younger than the loss of what they are copies of.
-    if (auto synced = log_.lastSegment()->sync(); !synced) return false;
-    return true;
+    if (context_.durability == Durability::kPower) hasMoved_ = unsyncedState_ = true;
+    return frames.size() == messages.size();  // what is damaged cannot be moved
 }
 
 void Topic::letMemoryGo() {
@@ -173,6 +176,7 @@ void Topic::letMemoryGo() {
 /// What every channel has finished need not be on the disk.
 bool Topic::wantsSync(Clock::time_point now) const {
     if (context_.durability == Durability::kMemory || syncing_) return false;
+    if (hasMoved_) return true;
     std::uint64_t unsynced = log_.committed() - synced_;
     if (unsynced == 0 && !unsyncedState_) return false;
     if (!channels_.empty() && unsynced > 0) {
@@ -190,6 +194,7 @@ void Topic::sync() {
     std::uint64_t to = 0;
     bool names = false;
     bool state = false;
+    sdk::Result<void> stateSynced;
     {
         const std::lock_guard lock{mutex_};
         from = synced_;
@@ -198,28 +203,42 @@ void Topic::sync() {
             if (segment->firstSeq() >= unsyncedFrom_) segments.push_back(segment);
         }
         if (!segments.empty() && segments.back()->firstSeq() != unsyncedFrom_) unsyncedNames_ = true;
+        if (unsyncedState_ && journal_.wantsAll()) stateSynced = save(Save::kNow);
         names = std::exchange(unsyncedNames_, false);
         state = std::exchange(unsyncedState_, false);
         unsyncedSince_ = Clock::time_point::max();
         syncing_ = false;
         if (closed_ || !isSaved()) return;
     }
-    sdk::Result<void> synced;
-    if (state) synced = journal_.sync();
+    // Each for itself: what is done need not be done again when something else fails.
+    if (state && stateSynced) stateSynced = journal_.sync();
+    sdk::Result<void> segmentsSynced;
     for (const storage::SegmentPtr& segment : segments) {
-        if (synced && !segment->isAbandoned()) synced = segment->sync();
+        if (!segmentsSynced || segment->isAbandoned()) continue;
+        segmentsSynced = segment->sync();
+        if (!segmentsSynced) segment->distrust();
     }
-    if (synced && names) synced = storage::syncDirectory(directory_);
-    if (synced && names) synced = storage::syncDirectory(directory_.parent_path());
+    sdk::Result<void> namesSynced;
+    if (names) namesSynced = storage::syncDirectory(directory_);
+    if (names && namesSynced) namesSynced = storage::syncDirectory(directory_.parent_path());
+
     const std::lock_guard lock{mutex_};
     if (closed_) return;
-    if (!synced) {
-        noteFailure(from, to, synced.error());
-        unsyncedNames_ = unsyncedState_ = true;
-        return;
-    }
+    // After a failure too: a later sync of the same bytes would succeed without having written them.
     synced_ = std::max(synced_, to);
     if (!segments.empty()) unsyncedFrom_ = segments.back()->firstSeq();
+    if (!stateSynced) {
+        unsyncedState_ = true;
+        journal_.distrust();
+    }
+    if (!namesSynced) unsyncedNames_ = true;
+    if (stateSynced && segmentsSynced && namesSynced && hasMoved_) {
+        hasMoved_ = false;
+        shared_->mark();
+    }
+    for (const auto& synced : {stateSynced, segmentsSynced, namesSynced}) {
+        if (!synced) return noteFailure(from, to, synced.error());
+    }
 }
 
 }  // namespace nsq::broker

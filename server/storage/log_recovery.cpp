@@ -28,7 +28,7 @@ std::optional<std::uint64_t> firstSeqOf(const fs::path& path) {
 
 /// Segments of `directory`, in order. A file that was being made when the server died has no header and
 /// nothing else: it is removed.
-sdk::Result<std::vector<SegmentPtr>> segmentsIn(const fs::path& directory) {
+sdk::Result<std::vector<SegmentPtr>> segmentsIn(const fs::path& directory, LogStore& store) {
     std::vector<SegmentPtr> segments;
     std::error_code failure;
     fs::directory_iterator entry{directory, failure};
@@ -40,6 +40,7 @@ sdk::Result<std::vector<SegmentPtr>> segmentsIn(const fs::path& directory) {
         if (size > disk::kFirstBatch) {
             segments.push_back(Segment::existing(entry->path(), *firstSeq, size));
         } else {
+            store.note(entry->path().string() + ": removed: shorter than a header");
             fs::remove(entry->path(), failure);
         }
     }
@@ -64,8 +65,6 @@ public:
 
     sdk::Result<RecoveredLog> run() {
         for (const SegmentPtr& segment : segments_) {
-            // No other file may get this one's name.
-            result_.nextSeq = std::max(result_.nextSeq, segment->firstSeq() + 1);
             if (segment->firstSeq() < beginSeq_) continue;
             const bool isFirst = segment->firstSeq() == beginSeq_ && beginOffset_ > 0;
             if (auto read = readSegment(segment, isFirst ? beginOffset_ : disk::kFirstBatch); !read)
@@ -77,6 +76,10 @@ public:
 
 private:
     sdk::Result<void> readSegment(const SegmentPtr& segment, std::uint64_t offset) {
+        if (offset > segment->size()) {
+            store_.note(segment->path().string() + ": " + std::to_string(offset - segment->size()) +
+                        " bytes are missing at its end");
+        }
         while (offset < segment->size()) {
             const auto chunk = readChunk(segment, offset, segment->size(), kScanSize, store_.account());
             if (!chunk) return chunk.error();
@@ -86,9 +89,11 @@ private:
                 continue;
             }
             const Damage& damage = chunk.value().damage;
-            store_.report(segment, damage);
+            const bool isAside = store_.report(segment, damage);
             if (damage.to == segment->size() && segment == segments_.back()) {
-                segment->cut(damage.from);
+                // Without a copy it stays as it is, and the log goes on in a new file.
+                if (isAside) segment->cut(damage.from);
+                isTorn_ = !isAside;
                 return {};
             }
             offset = damage.to;
@@ -120,15 +125,16 @@ private:
         }
     }
 
-    /// The last segment goes on, unless it cannot be appended to. Nor is one that ends before the saved state
-    /// does, as after a loss of power: places in the state must not become places of new messages.
+    /// The last segment goes on, unless it cannot be appended to.
     sdk::Result<void> findEnd() {
-        if (segments_.empty()) return {};
+        if (segments_.empty() || isTorn_) return {};
         const SegmentPtr& last = segments_.back();
-        if (std::pair{last->firstSeq(), last->size()} < std::pair{beginSeq_, beginOffset_}) return {};
         const auto salt = last->salt();
         if (!salt) return salt.error();
         if (!salt.value()) return {};
+        // Never below what the saved state speaks of: its cursors would stand behind what comes next.
+        if (last->firstSeq() < beginSeq_) return {};
+        if (last->firstSeq() == beginSeq_ && last->size() < beginOffset_) return {};
         result_.end.segment = last;
         result_.end.offset = last->size();
         return {};
@@ -138,13 +144,14 @@ private:
     const std::vector<SegmentPtr> segments_;
     std::uint64_t beginSeq_ = 0;
     std::uint64_t beginOffset_ = 0;
+    bool isTorn_ = false;  ///< the last file ends with damage
     RecoveredLog result_;
 };
 
 }  // namespace
 
 sdk::Result<RecoveredLog> recoverLog(const fs::path& directory, const TopicState* from, LogStore& store) {
-    auto segments = segmentsIn(directory);
+    auto segments = segmentsIn(directory, store);
     if (!segments) return segments.error();
     for (const SegmentPtr& segment : segments.value()) store.add(segment);
     return Scan{store, std::move(segments).value(), from}.run();

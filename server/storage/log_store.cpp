@@ -14,6 +14,23 @@ bool isBefore(const LogPlace& place, const Extent& extent) {
     return place.segment->firstSeq() < extent.segment->firstSeq();
 }
 
+/// Copies damaged bytes of a segment, which will go one day, into the file `to`.
+sdk::Result<void> copyRange(Segment& segment, const Damage& damage, const std::filesystem::path& to) {
+    const auto file = createFile(to);
+    if (!file) return file.error();
+    std::vector<std::byte> bytes(std::min<std::uint64_t>(damage.to - damage.from, 1 << 20));
+    for (std::uint64_t at = damage.from; at < damage.to;) {
+        const std::size_t wanted = std::min<std::uint64_t>(bytes.size(), damage.to - at);
+        const auto got = segment.read(at, std::span{bytes}.first(wanted));
+        if (!got) return got.error();
+        if (got.value() == 0) break;
+        const sdk::Bytes piece = sdk::Bytes{bytes}.first(got.value());
+        if (auto written = writeAt(file.value(), at - damage.from, piece, to); !written) return written;
+        at += got.value();
+    }
+    return syncFile(file.value(), to);
+}
+
 }  // namespace
 
 void LogStore::add(SegmentPtr segment) {
@@ -130,23 +147,24 @@ std::vector<std::string> LogStore::takeReports() {
     return std::exchange(reports_, {});
 }
 
-void LogStore::report(const SegmentPtr& segment, const Damage& damage) {
+void LogStore::note(std::string report) {
+    const std::lock_guard lock{mutex_};
+    reports_.push_back(std::move(report));
+}
+
+bool LogStore::report(const SegmentPtr& segment, const Damage& damage) {
+    const std::filesystem::path aside = segment->path().string() + "." + std::to_string(damage.from) + ".bad";
     {
         const std::lock_guard lock{mutex_};
-        if (!reported_.emplace(segment->firstSeq(), damage.from).second) return;
+        if (!reported_.emplace(segment->firstSeq(), damage.from).second) return true;
         reports_.push_back(segment->path().string() + ": bytes " + std::to_string(damage.from) + " to " +
                            std::to_string(damage.to) + " skipped: " + damage.what);
     }
-    // A copy stays when the segment goes.
-    std::vector<std::byte> bytes(damage.to - damage.from);
-    const auto got = segment->read(damage.from, bytes);
-    if (!got) return;
-    bytes.resize(got.value());
-    const std::filesystem::path aside = segment->path().string() + "." + std::to_string(damage.from) + ".bad";
-    if (const auto kept = replaceFile(aside, bytes); !kept) {
-        const std::lock_guard lock{mutex_};
-        reports_.push_back(kept.error().text);
-    }
+    const sdk::Result<void> kept = copyRange(*segment, damage, aside);
+    if (kept) return true;
+    const std::lock_guard lock{mutex_};
+    reports_.push_back(kept.error().text);
+    return false;
 }
 
 }  // namespace nsq::storage

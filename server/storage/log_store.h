@@ -59,8 +59,12 @@ public:
     std::uint64_t damagedBatches() const;
     std::vector<std::string> takeReports();
 
-    /// Adds to what takeReports gives: `bytes` of `segment` are damaged.
-    void report(const SegmentPtr& segment, const Damage& damage);
+    /// Adds to what takeReports gives.
+    void note(std::string report);
+
+    /// Adds to what takeReports gives, once for each place, and keeps a copy of the damaged bytes aside.
+    /// False: that was not possible.
+    bool report(const SegmentPtr& segment, const Damage& damage);
 
 private:
     /// Read from a file at once by a cursor (measured), and by those who want single messages (chosen);

@@ -110,7 +110,8 @@ sdk::Result<void> Segment::write(std::uint64_t offset, std::span<const sdk::Byte
     const auto opened = file(before == 0);
     if (!opened) return opened.error();
     const File& file = *opened.value();
-    sdk::Result<void> written = before == 0 ? writeHeader(file) : sdk::Result<void>{};
+    sdk::Result<void> written;
+    if (headerDue_.exchange(false, std::memory_order_acq_rel) || before == 0) written = writeHeader(file);
     std::uint64_t end = offset;
     for (std::size_t i = 0; i < pieces.size() && written; ++i) {
         written = writeAt(file, end, pieces[i], path_);

@@ -58,6 +58,10 @@ public:
     /// Reads up to `to.size()` bytes at `offset`; fewer only where the file ends. kStorage.
     sdk::Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> to);
 
+    /// A sync failed: what was written may never come to the disk. The header is written again with the next
+    /// write.
+    void distrust() { headerDue_.store(true, std::memory_order_release); }
+
     /// Waits until all that was written before is on the disk. kStorage.
     sdk::Result<void> sync();
 
@@ -102,6 +106,7 @@ private:
     std::atomic<std::uint32_t> references_{0};
     std::atomic<std::uint32_t> holds_{0};
     std::atomic<bool> abandoned_{false};
+    std::atomic<bool> headerDue_{false};
 
     static constexpr std::uint64_t kUnknownSalt = std::uint64_t{1} << 32;
     std::atomic<std::uint64_t> salt_{kUnknownSalt};

@@ -33,6 +33,9 @@ public:
     /// Saves what changed since the last save. Not when wantsAll(). kStorage: wantsAll() from now on.
     sdk::Result<void> saveChange(const TopicState& change);
 
+    /// What was written may not be on the disk, and never come there: the next save must be of everything.
+    void distrust() { serial_ = 0; }
+
     /// Waits until the last save is on the disk. kStorage.
     sdk::Result<void> sync() const;
 

@@ -82,10 +82,18 @@ void TopicLog::resume(const LogEnd& end) {
     lastOffset_ = end.offset;
 }
 
+/// What a segment after `previous` is called. A segment of copies only has used no sequence number.
+std::uint64_t TopicLog::nameAfter(const SegmentPtr& previous) const {
+    return previous ? std::max(nextSeq_, previous->firstSeq() + 1) : nextSeq_;
+}
+
+SegmentPtr TopicLog::newSegment(std::uint64_t name) {
+    return newSegments_.emplace_back(Segment::create(segmentFile(config_.directory, name), name, index_));
+}
+
 void TopicLog::beginSegment() {
-    lastSegment_ = Segment::create(segmentFile(config_.directory, nextSeq_), nextSeq_, index_);
+    lastSegment_ = newSegment(nameAfter(lastSegment_));
     lastOffset_ = disk::kFirstBatch;
-    newSegments_.push_back(lastSegment_);
 }
 
 // ---- appending
@@ -103,9 +111,8 @@ void TopicLog::openExtent(std::size_t bytes) {
         SegmentPtr segment = open_.empty() ? lastSegment_ : open_.back()->segment;
         std::uint64_t offset = open_.empty() ? lastOffset_ : open_.back()->offset + open_.back()->used;
         if (offset > disk::kFirstBatch && offset + needed > config_.maxBytesPerFile) {
-            segment = Segment::create(segmentFile(config_.directory, nextSeq_), nextSeq_, index_);
+            segment = newSegment(nameAfter(segment));
             offset = disk::kFirstBatch;
-            newSegments_.push_back(segment);
         }
         const std::uint64_t left = config_.maxBytesPerFile - std::min(offset, config_.maxBytesPerFile);
         capacity = std::max(needed, std::min(capacity, left));
@@ -228,7 +235,6 @@ std::vector<LogMessage> TopicLog::appendDeferred(std::span<const sdk::Bytes> bod
 LogMessage TopicLog::move(std::uint64_t seq, sdk::Bytes bytes, std::int64_t dueNs) {
     std::memcpy(reserve(bytes.size(), {disk::kMovedBatch, seq, dueNs}), bytes.data(), bytes.size());
     LogMessage moved{seq, batchPlace()};
-    ++nextSeq_;  // left out: files are named by numbers, those of moved messages alone too
     count(1);
     closeBatch();
     return moved;
@@ -252,7 +258,7 @@ sdk::Result<void> TopicLog::commit() {
     if (isFile()) {
         sdk::Result<void> written;
         if (config_.writeThrough) {
-            // Readers must not take from the file what a failure takes back.
+            // Readers of the files stop before what is not committed.
             if (!lastCommitted_) store_->setMemory(open_.front());
             for (std::size_t i = 0; i < open_.size() && written; ++i)
                 written = writeOut(*open_[i], open_[i]->used);
@@ -325,7 +331,7 @@ void TopicLog::rollBack() {
     }
     if (lastSegment_->isWritten() && lastSegment_->size() > lastOffset_) lastSegment_->cut(lastOffset_);
     for (const SegmentPtr& segment : newSegments_) {
-        segment->cut(0);  // the next write makes the file anew
+        if (segment->isWritten()) segment->cut(0);  // the next write makes it anew
         std::error_code ignored;
         std::filesystem::remove(segment->path(), ignored);
         segment->rest();

@@ -122,6 +122,8 @@ private:
     BatchPlace batchPlace() const;
     std::byte* encode(std::byte* to, sdk::Bytes body, std::int64_t timestampNs, std::uint16_t attempts);
     void count(std::size_t messages);
+    std::uint64_t nameAfter(const SegmentPtr& previous) const;
+    SegmentPtr newSegment(std::uint64_t name);
     void beginSegment();
     sdk::Result<void> writeOut(Extent& extent, std::size_t bytes);
     sdk::Result<void> makeRoom();

@@ -308,17 +308,6 @@ class SmallDisk(DiskCase):
         os.unlink(filler)
         self.assert_all_there_after_a_start(finished_stays_finished=False)
 
-    def test_a_start_while_it_is_full(self):
-        self.publish_all_ways(self.server)
-        self.server.stop()
-        filler = self.fill()
-        server = self.start()
-        self.assert_refused(server, FULL)
-        os.unlink(filler)
-        self.assert_recovers(server)
-        server.stop()
-        self.assert_all_there_after_a_start(finished_stays_finished=True)
-
 
 if __name__ == "__main__":
     main()

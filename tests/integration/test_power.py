@@ -103,7 +103,15 @@ class Load(PowerCase):
             thread.join()
 
     def make_channel(self, server, topic, channel):
-        client = server.client().subscribe(topic, channel)
+        # Where syncs fail it is refused, as a publish is: then it is asked for again.
+        client = None
+        while client is None:
+            asking = server.client()
+            asking.send(f"SUB {topic} {channel}\n".encode())
+            if asking.read_frame() == OK:
+                client = asking
+            else:
+                asking.close()
         self.channels.setdefault((topic, channel), (time.monotonic(), self.faults.recorded()))
         return client
 

@@ -57,8 +57,8 @@ struct TopicStats {
     std::int64_t depth = 0;         ///< not yet given to its channels: it has none, or is paused
     std::int64_t backendDepth = 0;  ///< of depth, those that are only on disk
     std::uint64_t messageCount = 0;
-    std::uint64_t messageBytes = 0;  ///< sum of the bodies' sizes
-    std::int64_t memoryBytes = 0;    ///< memory its messages take now
+    std::uint64_t messageBytes = 0;    ///< sum of the bodies' sizes
+    std::int64_t memoryBytes = 0;      ///< memory its messages take now
     std::uint64_t damagedBatches = 0;  ///< batches of its files found damaged since the start
     bool paused = false;
     std::vector<ChannelStats> channels;  ///< sorted by name
