@@ -140,7 +140,10 @@ sdk::Result<Location> FrameFinder::find(const BatchPlace& place, std::uint64_t s
         frame_ = nullptr;
     }
     const std::byte* const batch = extent_->at(place.offset);
+    if (extent_->end() - place.offset < sizeof(disk::BatchHeader)) return Location{};
     const disk::BatchHeader header = headerAt(batch);
+    // A saved place may be one where no batch begins, if the log lost its end with the machine's power.
+    if (!isIntact(header, segment->knownSalt())) return Location{};
     if (seq < header.firstSeq || seq - header.firstSeq >= header.count) return Location{};
     if (frame_ == nullptr || batch_ != place.offset || seq < seq_) {
         batch_ = place.offset;

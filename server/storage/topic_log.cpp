@@ -171,6 +171,12 @@ std::byte* TopicLog::encode(std::byte* to, sdk::Bytes body, std::int64_t timesta
     return to + size;
 }
 
+void TopicLog::skipTo(std::uint64_t nextSeq) {
+    if (nextSeq <= nextSeq_) return;
+    closeBatch();
+    nextSeq_ = nextSeq;
+}
+
 void TopicLog::count(std::size_t messages) {
     batchCount_ += static_cast<std::uint32_t>(messages);
     appended_ += messages;
@@ -182,6 +188,7 @@ BatchPlace TopicLog::batchPlace() const {
 }
 
 void TopicLog::append(std::span<const sdk::Bytes> bodies, std::int64_t timestampNs) {
+    if (bodies.empty()) return;
     std::byte* to = reserve(encodedSize(bodies), {disk::kFreshBatch, nextSeq_});
     for (const sdk::Bytes body : bodies) to = encode(to, body, timestampNs, 1);
     count(bodies.size());
@@ -189,6 +196,7 @@ void TopicLog::append(std::span<const sdk::Bytes> bodies, std::int64_t timestamp
 }
 
 void TopicLog::import(std::span<const Imported> messages) {
+    if (messages.empty()) return;
     std::size_t bytes = 0;
     for (const Imported& message : messages) bytes += encodedSize(message.body);
     std::byte* to = reserve(bytes, {disk::kFreshBatch, nextSeq_});
@@ -203,6 +211,7 @@ void TopicLog::import(std::span<const Imported> messages) {
 std::vector<LogMessage> TopicLog::appendDeferred(std::span<const sdk::Bytes> bodies, std::int64_t timestampNs,
                                                  std::int64_t dueNs) {
     std::vector<LogMessage> stored;
+    if (bodies.empty()) return stored;
     stored.reserve(bodies.size());
     std::byte* to = reserve(encodedSize(bodies), {disk::kDeferredBatch, nextSeq_, dueNs});
     for (const sdk::Bytes body : bodies) {
@@ -233,12 +242,13 @@ LogMessage TopicLog::move(std::uint64_t seq, sdk::Bytes bytes, std::int64_t dueN
 
 // ---- committing
 
-sdk::Result<void> TopicLog::writeOut(Extent& extent) {
-    if (extent.segment->isAbandoned()) extent.written = extent.used;
-    if (extent.written == extent.used) return {};
-    const sdk::Bytes piece{extent.block->data() + extent.written, extent.used - extent.written};
+/// Writes what the file does not have of the extent's first `bytes`.
+sdk::Result<void> TopicLog::writeOut(Extent& extent, std::size_t bytes) {
+    if (extent.segment->isAbandoned()) extent.written = bytes;
+    if (extent.written >= bytes) return {};
+    const sdk::Bytes piece{extent.block->data() + extent.written, bytes - extent.written};
     auto written = extent.segment->write(extent.offset + extent.written, {&piece, 1});
-    if (written) extent.written = extent.used;
+    if (written) extent.written = bytes;
     return written;
 }
 
@@ -250,7 +260,8 @@ sdk::Result<void> TopicLog::commit() {
         if (config_.writeThrough) {
             // Readers of the files stop before what is not committed.
             if (!lastCommitted_) store_->setMemory(open_.front());
-            for (std::size_t i = 0; i < open_.size() && written; ++i) written = writeOut(*open_[i]);
+            for (std::size_t i = 0; i < open_.size() && written; ++i)
+                written = writeOut(*open_[i], open_[i]->used);
         } else {
             written = makeRoom();
         }
@@ -268,7 +279,7 @@ sdk::Result<void> TopicLog::makeRoom() {
     for (ExtentPtr extent = store_->memory(); extent && extent != lastCommitted_;) {
         Extent* const next = extent->next.load(std::memory_order_relaxed);
         if (!isOver(*next)) return {};
-        if (auto written = writeOut(*extent); !written) return written;
+        if (auto written = writeOut(*extent, extent->used); !written) return written;
         extent = next;
     }
     return {};
@@ -309,13 +320,10 @@ void TopicLog::publish() {
 
 void TopicLog::rollBack() {
     batchCount_ = 0;
-    if (isFile() && !lastCommitted_ && !open_.empty()) {
-        open_.front()->detached.store(true, std::memory_order_release);
-        store_->setMemory(nullptr);
-    }
     for (const ExtentPtr& extent : open_) {
         if (extent != lastCommitted_) memoryBytes_ -= extent->block->capacity();
     }
+    const ExtentPtr shown = lastCommitted_ ? nullptr : open_.front();
     std::erase_if(open_, [&](const ExtentPtr& extent) { return extent != lastCommitted_; });
     if (lastCommitted_) {
         lastCommitted_->used = lastCommitted_->committed.load(std::memory_order_relaxed);
@@ -329,6 +337,10 @@ void TopicLog::rollBack() {
         segment->rest();
     }
     std::erase_if(newSegments_, [&](const SegmentPtr& segment) { return segment != lastSegment_; });
+    if (shown) {
+        shown->detached.store(true, std::memory_order_release);
+        store_->setMemory(nullptr);
+    }
     index_ = committedIndex_;
     committed_ = appended_;
 }
@@ -336,7 +348,8 @@ void TopicLog::rollBack() {
 sdk::Result<void> TopicLog::writeAll() {
     if (!isFile()) return {};
     for (ExtentPtr extent = store_->memory(); extent; extent = extent->next.load(std::memory_order_relaxed)) {
-        if (auto written = writeOut(*extent); !written) return written;
+        const std::size_t committed = extent->committed.load(std::memory_order_relaxed);
+        if (auto written = writeOut(*extent, committed); !written) return written;
     }
     return {};
 }

@@ -98,7 +98,7 @@ public:
     std::uint64_t nextSeq() const { return nextSeq_; }
 
     /// Sequence numbers may leave out some, but never go back.
-    void skipTo(std::uint64_t nextSeq) { nextSeq_ = std::max(nextSeq_, nextSeq); }
+    void skipTo(std::uint64_t nextSeq);
 
     /// Appended so far, committed or given up. A commit that fails gives up a range of these.
     std::uint64_t appended() const { return appended_; }
@@ -125,7 +125,7 @@ private:
     std::uint64_t nameAfter(const SegmentPtr& previous) const;
     SegmentPtr newSegment(std::uint64_t name);
     void beginSegment();
-    sdk::Result<void> writeOut(Extent& extent);
+    sdk::Result<void> writeOut(Extent& extent, std::size_t bytes);
     sdk::Result<void> makeRoom();
     void publish();
     bool isOver(const Extent& next) const;

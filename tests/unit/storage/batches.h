@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -46,7 +47,7 @@ inline ByteVector sealBatch(const BatchOf& of, sdk::Bytes frames, std::uint32_t 
     storage::sealHeader(header, of.salt);
     ByteVector bytes(sizeof header + frames.size());
     std::memcpy(bytes.data(), &header, sizeof header);
-    std::memcpy(bytes.data() + sizeof header, frames.data(), frames.size());
+    std::ranges::copy(frames, bytes.begin() + sizeof header);
     return bytes;
 }
 
