@@ -106,9 +106,6 @@ public:
     void restore(const storage::ChannelState& state, storage::LogCursor cursor, std::deque<Gap> gaps,
                  std::vector<DeferredMessage> pending);
 
-    /// Adds messages to wait for their time; not as the topic's distribution does, but at the start.
-    void addDeferred(std::span<const DeferredMessage> messages);
-
     /// Moves the cursor to `end`, the end of the log, if that is where it stands. Returns the segment it
     /// needs the log from.
     storage::SegmentPtr catchUp(const storage::LogCursor& end);

@@ -100,11 +100,6 @@ void Channel::restore(const storage::ChannelState& state, storage::LogCursor cur
     if (const Clock::time_point next = nextDeadline(); next < scheduled_) scheduleAt(next);
 }
 
-void Channel::addDeferred(std::span<const DeferredMessage> messages) {
-    const std::lock_guard lock{mutex_};
-    for (const DeferredMessage& message : messages) defer(message.message, message.due);
-}
-
 storage::SegmentPtr Channel::catchUp(const storage::LogCursor& end) {
     const std::lock_guard lock{mutex_};
     if (cursor_.index == end.index && gaps_.empty()) cursor_ = end;

@@ -31,7 +31,8 @@ Topic::Topic(std::string name, const TopicContext& context, std::uint64_t firstS
     : context_(context),
       ephemeral_(sdk::isEphemeral(name)),
       directory_(ephemeral_ ? std::filesystem::path{} : storage::topicDirectory(context.dataPath, name)),
-      shared_(std::make_shared<TopicShared>(name, ephemeral_ ? nullptr : &context.keeper, context.health)),
+      shared_(std::make_shared<TopicShared>(name, ephemeral_ ? nullptr : &context.keeper, context.health,
+                                            context.logger)),
       log_(firstSeq, logConfig(context, directory_), shared_->store),
       distributed_(log_.end()),
       journal_(storage::stateFile(directory_), context.durability == Durability::kPower) {}

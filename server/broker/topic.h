@@ -144,6 +144,7 @@ private:
     void moveStragglers(const storage::Segment& oldest);
     bool moveOutOf(const storage::SegmentPtr& segment);
     void letMemoryGo();
+    bool needsNoSync() const;
     bool wantsSync(Clock::time_point now) const;
     std::optional<std::chrono::milliseconds> nextVisit(Clock::time_point now);
 

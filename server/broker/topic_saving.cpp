@@ -142,7 +142,10 @@ sdk::Result<void> Topic::save(Save how) {
     saveAllUndistributed_ = false;
     savedUndistributed_ = undistributed_.size();
     if (everything) unsyncedNames_ = true;
-    if (how != Save::kIfChanged) unsyncedState_ = true;
+    if (how != Save::kIfChanged) {
+        unsyncedState_ = true;
+        unsyncedSince_ = std::min(unsyncedSince_, Clock::now());
+    }
     return {};
 }
 
@@ -184,7 +187,6 @@ sdk::Result<std::vector<std::string>> Topic::restore(const std::vector<storage::
     if (shared_->store->segments().size() > 1) shared_->mark();
     savedAt_ = synced_ = log_.committed();
     saveAllUndistributed_ = false;
-    std::ranges::move(shared_->store->takeReports(), std::back_inserter(warnings));
     return warnings;
 }
 

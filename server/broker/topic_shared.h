@@ -1,5 +1,7 @@
 #pragma once
 
+#include <spdlog/logger.h>
+
 #include <atomic>
 #include <memory>
 #include <string>
@@ -14,10 +16,13 @@ class Topic;
 
 /// What a topic and its channels share. It outlives them.
 struct TopicShared {
-    TopicShared(std::string theName, Keeper* theKeeper, DiskHealth& theHealth)
+    TopicShared(std::string theName, Keeper* theKeeper, DiskHealth& theHealth, spdlog::logger& logger)
         : name(std::move(theName)),
           health(theHealth),
-          store(std::make_shared<storage::LogStore>(std::make_shared<std::atomic<std::int64_t>>(0))),
+          store(std::make_shared<storage::LogStore>(std::make_shared<std::atomic<std::int64_t>>(0),
+                                                    [topicName = name, &logger](const std::string& wrong) {
+                                                        logger.error("TOPIC({}): {}", topicName, wrong);
+                                                    })),
           keeper(theKeeper) {}
 
     /// There is something to save. THREAD: any.

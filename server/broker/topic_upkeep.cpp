@@ -30,7 +30,6 @@ constexpr std::uint64_t kFewOf = 8;
 std::optional<std::chrono::milliseconds> Topic::keep() {
     shared_->marked.store(false, std::memory_order_release);
     std::vector<storage::SegmentPtr> released;
-    std::vector<std::string> reports;
     std::optional<std::chrono::milliseconds> again;
     bool sync = false;
     {
@@ -38,7 +37,7 @@ std::optional<std::chrono::milliseconds> Topic::keep() {
         if (closed_) return std::nullopt;
         const Clock::time_point now = Clock::now();
         if (const storage::Segment* oldest = oldestNeeded()) moveStragglers(*oldest);
-        const auto saved = save(Save::kIfChanged);
+        static_cast<void>(save(Save::kIfChanged));  // a failure is noted, and tried again
         released = releaseSegments();
         const bool isQuiet = now - lastCommit_ >= kRestAfter;
         if (!resting_ && (isQuiet || isDrained())) {
@@ -47,12 +46,14 @@ std::optional<std::chrono::milliseconds> Topic::keep() {
             for (const auto& [name, channel] : channels_) channel->rest(nullptr);
             resting_ = true;
         }
-        reports = shared_->store->takeReports();
+        if (needsNoSync()) {
+            synced_ = log_.committed();
+            unsyncedSince_ = Clock::time_point::max();
+        }
         sync = wantsSync(now);
         syncing_ = syncing_ || sync;
         again = nextVisit(now);
     }
-    for (const std::string& report : reports) context_.logger.error("TOPIC({}): {}", name(), report);
     for (const storage::SegmentPtr& segment : released) {
         std::error_code ignored;
         std::filesystem::remove(segment->path(), ignored);
@@ -82,7 +83,6 @@ bool Topic::isDrained() const {
 
 /// The segment from which on readers need the log; null: it is not known.
 const storage::Segment* Topic::oldestNeeded() {
-    if (log_.lastSegment() == nullptr) return nullptr;
     const bool isLarge = emptied_ || log_.lastOffset() > kSmallFile;
     if (isLarge && isDrained()) log_.beginFile();
     emptied_ = false;
@@ -173,7 +173,13 @@ void Topic::letMemoryGo() {
     for (const auto& [name, channel] : channels_) channel->rest(oldest.get());
 }
 
-/// What every channel has finished need not be on the disk.
+/// What every channel has finished need not be on the disk. Nor need anything where the disk is not waited
+/// for; under power those who publish see to it.
+bool Topic::needsNoSync() const {
+    if (context_.durability == Durability::kMemory) return true;
+    return context_.durability == Durability::kCrash && !unsyncedState_ && isDrained();
+}
+
 bool Topic::wantsSync(Clock::time_point now) const {
     if (context_.durability == Durability::kMemory || syncing_) return false;
     if (hasMoved_) return true;
@@ -237,7 +243,9 @@ void Topic::sync() {
         shared_->mark();
     }
     for (const auto& synced : {stateSynced, segmentsSynced, namesSynced}) {
-        if (!synced) return noteFailure(from, to, synced.error());
+        if (synced) continue;
+        unsyncedSince_ = std::min(unsyncedSince_, Clock::now());
+        return noteFailure(from, to, synced.error());
     }
 }
 

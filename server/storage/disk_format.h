@@ -26,7 +26,7 @@ struct SegmentHeader {
     std::uint32_t version;
     std::uint32_t
         salt;  ///< random; enters the headers' checksums, so that no message body can look like a batch
-    std::uint64_t firstSeq;    ///< at or below the sequence number of the first message
+    std::uint64_t firstSeq;    ///< as in the file's name; orders the segments
     std::uint64_t firstIndex;  ///< how many messages of the topic came before, in the log's order
     std::uint32_t crc;         ///< CRC-32C of all before this field
     std::uint32_t reserved;    ///< 0

@@ -53,13 +53,6 @@ std::vector<SegmentPtr> LogStore::segments() const {
     return {segments_.begin(), segments_.end()};
 }
 
-std::uint64_t LogStore::bytes() const {
-    const std::lock_guard lock{mutex_};
-    std::uint64_t sum = 0;
-    for (const SegmentPtr& segment : segments_) sum += segment->size();
-    return sum;
-}
-
 std::vector<SegmentPtr> LogStore::releaseBefore(const Segment* oldest) {
     std::vector<SegmentPtr> released;
     const std::lock_guard lock{mutex_};
@@ -142,29 +135,17 @@ std::uint64_t LogStore::damagedBatches() const {
     return reported_.size();
 }
 
-std::vector<std::string> LogStore::takeReports() {
-    const std::lock_guard lock{mutex_};
-    return std::exchange(reports_, {});
-}
-
-void LogStore::note(std::string report) {
-    const std::lock_guard lock{mutex_};
-    reports_.push_back(std::move(report));
-}
-
 bool LogStore::report(const SegmentPtr& segment, const Damage& damage) {
     const std::filesystem::path aside = segment->path().string() + "." + std::to_string(damage.from) + ".bad";
     {
         const std::lock_guard lock{mutex_};
         if (!reported_.emplace(segment->firstSeq(), damage.from).second) return true;
-        reports_.push_back(segment->path().string() + ": bytes " + std::to_string(damage.from) + " to " +
-                           std::to_string(damage.to) + " skipped: " + damage.what);
     }
+    note(segment->path().string() + ": bytes " + std::to_string(damage.from) + " to " +
+         std::to_string(damage.to) + " skipped: " + damage.what);
     const sdk::Result<void> kept = copyRange(*segment, damage, aside);
-    if (kept) return true;
-    const std::lock_guard lock{mutex_};
-    reports_.push_back(kept.error().text);
-    return false;
+    if (!kept) note(kept.error().text);
+    return kept.ok();
 }
 
 }  // namespace nsq::storage

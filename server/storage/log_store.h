@@ -22,7 +22,10 @@ struct LogPlace {
 /// it without the topic's lock. THREAD: any, unless said otherwise.
 class LogStore {
 public:
-    explicit LogStore(MemoryAccount account) : account_(std::move(account)) {}
+    /// Called with one line for each thing found wrong, as it is found. THREAD: any; locks may be held.
+    using Tell = std::function<void(const std::string&)>;
+
+    LogStore(MemoryAccount account, Tell tell) : account_(std::move(account)), tell_(std::move(tell)) {}
 
     // THREAD: the topic's lock, for these.
 
@@ -43,9 +46,6 @@ public:
     /// All segments, the oldest first.
     std::vector<SegmentPtr> segments() const;
 
-    /// Bytes of all files.
-    std::uint64_t bytes() const;
-
     /// Finds memory for the batch at `place`, or, where there is none, for the next one after it, and moves
     /// `place` there. False: there is none yet. kStorage when a file cannot be read: try again later.
     sdk::Result<bool> find(LogPlace& place) { return find(place, kReadSize); }
@@ -55,14 +55,13 @@ public:
 
     const MemoryAccount& account() const { return account_; }
 
-    /// Batches found damaged so far, and, once, what there is to say about each.
+    /// Batches found damaged so far.
     std::uint64_t damagedBatches() const;
-    std::vector<std::string> takeReports();
 
-    /// Adds to what takeReports gives.
-    void note(std::string report);
+    /// Something is wrong with a file.
+    void note(const std::string& report) const { tell_(report); }
 
-    /// Adds to what takeReports gives, once for each place, and keeps a copy of the damaged bytes aside.
+    /// Tells of damage, once for each place, and keeps a copy of the damaged bytes aside.
     /// False: that was not possible.
     bool report(const SegmentPtr& segment, const Damage& damage);
 
@@ -77,11 +76,11 @@ private:
     SegmentPtr segmentFor(LogPlace& place, std::uint64_t& limit) const;
 
     const MemoryAccount account_;
+    const Tell tell_;
     mutable std::mutex mutex_;
     std::deque<SegmentPtr> segments_;
     ExtentPtr memory_;
     std::set<std::pair<std::uint64_t, std::uint64_t>> reported_;  ///< first sequence number, offset
-    std::vector<std::string> reports_;
 };
 
 }  // namespace nsq::storage

@@ -126,7 +126,6 @@ void TopicLog::openBatch(const BatchKind& kind) {
     Extent& extent = *open_.back();
     const disk::BatchHeader header{kind.magic, 0, 0, 0, 0, 0, kind.firstSeq, index_, kind.dueNs};
     batchBegin_ = extent.used;
-    batchKind_ = kind.magic;
     std::memcpy(extent.block->data() + extent.used, &header, sizeof header);
     extent.used += sizeof header;
 }
@@ -149,7 +148,8 @@ void TopicLog::closeBatch() {
 
 /// Room for `bytes` of frames: in the open batch, if they may go on there.
 std::byte* TopicLog::reserve(std::size_t bytes, const BatchKind& kind) {
-    if (batchCount_ > 0 && (kind.magic != disk::kFreshBatch || batchKind_ != kind.magic)) closeBatch();
+    // A batch that is open is a fresh one: the others are closed as soon as they are filled.
+    if (kind.magic != disk::kFreshBatch) closeBatch();
     const std::size_t needed = bytes + (batchCount_ == 0 ? sizeof(disk::BatchHeader) : 0);
     if (open_.empty() || open_.back()->block->capacity() - open_.back()->used < needed) openExtent(bytes);
     if (batchCount_ == 0) openBatch(kind);

@@ -153,8 +153,7 @@ private:
 
     std::uint64_t batchBegin_ = 0;  ///< where in the extent the open batch's header is
     std::uint32_t batchCount_ = 0;  ///< messages in the open batch; 0: none is open
-    std::uint32_t batchKind_ = 0;
-    std::size_t memoryBytes_ = 0;  ///< of the extents in memory, as trim() counts
+    std::size_t memoryBytes_ = 0;   ///< of the extents in memory, as trim() counts
 };
 
 }  // namespace nsq::storage

@@ -60,7 +60,7 @@ public:
         store_.reset();
     }
     storage::RecoveredLog reopen(const storage::TopicState* from = nullptr) {
-        auto store = std::make_shared<storage::LogStore>(account_);
+        auto store = newStore();
         auto found = storage::recoverLog(directory_.path(), from, *store);
         INFO((found ? "" : found.error().text));
         REQUIRE(found);
@@ -68,6 +68,9 @@ public:
         open(found.value());
         return std::move(found).value();
     }
+
+    /// What the stores told of damage since this was called last.
+    std::vector<std::string> takeReports() { return std::exchange(reports_, {}); }
 
     /// What would be saved of the log now.
     storage::TopicState state() const {
@@ -89,8 +92,12 @@ public:
     ByteVector bytesOf(const std::filesystem::path& file) const { return storage::readFile(file).value(); }
 
 private:
+    std::shared_ptr<storage::LogStore> newStore() {
+        return std::make_shared<storage::LogStore>(
+            account_, [this](const std::string& report) { reports_.push_back(report); });
+    }
     void open(const storage::RecoveredLog& found) {
-        if (!store_) store_ = std::make_shared<storage::LogStore>(account_);
+        if (!store_) store_ = newStore();
         log_.emplace(nextFirstSeq_, config_, store_);
         log_->resume(found.end);
         log_->skipTo(found.nextSeq);
@@ -100,6 +107,7 @@ private:
     storage::LogConfig config_;
     std::uint64_t nextFirstSeq_;
     const storage::MemoryAccount account_ = newAccount();
+    std::vector<std::string> reports_;
     std::shared_ptr<storage::LogStore> store_;
     std::optional<storage::TopicLog> log_;
 };

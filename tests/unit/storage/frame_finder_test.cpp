@@ -144,7 +144,7 @@ TEST_CASE("a place where no batch begins is not taken for one", "[frame_finder]"
 TEST_CASE("deferred messages of a log in memory are found, and keep no more than themselves",
           "[frame_finder]") {
     const MemoryAccount account = test::newAccount();
-    auto store = std::make_shared<LogStore>(account);
+    auto store = std::make_shared<LogStore>(account, test::ignoreReport);
     std::vector<LogMessage> stored;
     {
         TopicLog log{1, {}, store};

@@ -254,7 +254,7 @@ TEST_CASE("a copy of a message stands alone", "[log_cursor]") {
     CHECK(account->load() > 0);
     CHECK(account->load() < 300);
     CHECK(place.segment->holds() == 1);
-    LogStore empty{account};
+    LogStore empty{account, test::ignoreReport};
     FrameFinder finder{empty};
     CHECK(test::messageAt(finder.find(place, 101).value()).body == "keep me");
     place = {};

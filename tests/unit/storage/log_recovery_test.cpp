@@ -49,7 +49,7 @@ TEST_CASE("a log that was closed well goes on where it was", "[log_recovery]") {
         CHECK(found.deferred.empty());
         CHECK(found.moved.empty());
         CHECK(log->end().index == expected.size());
-        CHECK(log.store().takeReports().empty());
+        CHECK(log.takeReports().empty());
         for (int i = 0; i < 5; ++i) {
             expected.push_back(std::to_string(run) + " " + std::to_string(i));
             log.publish({expected.back()});
@@ -61,7 +61,7 @@ TEST_CASE("a log that was closed well goes on where it was", "[log_recovery]") {
 }
 
 TEST_CASE("nothing is found where nothing is", "[log_recovery]") {
-    LogStore store{test::newAccount()};
+    LogStore store{test::newAccount(), test::ignoreReport};
     const test::TemporaryDirectory directory;
     for (const auto& path : {directory.path(), directory / "missing"}) {
         const auto found = recoverLog(path, nullptr, store);
@@ -101,7 +101,7 @@ TEST_CASE("a tail torn at any byte is cut, and the log goes on from there", "[lo
         REQUIRE(textsOf(log.all()) == expected);
         REQUIRE(log.store().damagedBatches() == (size > last ? 1 : 0));
         // Less than a header is told as well, and removed.
-        REQUIRE(log.store().takeReports().size() == (size > last || before == 0 ? 1 : 0));
+        REQUIRE(log.takeReports().size() == (size > last || before == 0 ? 1 : 0));
         checkGoesOn(log, expected);
         REQUIRE(log.store().damagedBatches() == 0);
     }
@@ -172,7 +172,7 @@ TEST_CASE("files of another version are not touched", "[log_recovery]") {
         std::memcpy(at, &header, sizeof header);
     }
     test::writeFile(segmentFile(log.path(), 100), bytes);
-    LogStore store{test::newAccount()};
+    LogStore store{test::newAccount(), test::ignoreReport};
     const auto found = recoverLog(log.path(), nullptr, store);
     REQUIRE_FALSE(found);
     CHECK(found.error().text.find("format version") != std::string::npos);
@@ -262,7 +262,7 @@ TEST_CASE("a log shorter than its saved state goes on in a new file", "[log_reco
     const std::size_t files = log.files().size();
 
     log.reopen(&state);
-    const std::vector<std::string> reports = log.store().takeReports();
+    const std::vector<std::string> reports = log.takeReports();
     CHECK(reports.size() == (isOneFile ? 1 : 0));
     if (isOneFile) CHECK(reports.front().find("bytes are missing at its end") != std::string::npos);
     CHECK(textsOf(log.all()) == expected);

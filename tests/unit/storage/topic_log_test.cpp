@@ -34,7 +34,7 @@ struct MemoryLog {
     }
 
     const MemoryAccount account = newAccount();
-    const std::shared_ptr<LogStore> store = std::make_shared<LogStore>(account);
+    const std::shared_ptr<LogStore> store = std::make_shared<LogStore>(account, test::ignoreReport);
     TopicLog log;
 };
 

@@ -72,7 +72,7 @@ void write(TopicLog& log, Readers& readers, const Between& between) {
 
 TEST_CASE("readers follow a log in memory on other threads without a lock", "[topic_log_threads]") {
     const MemoryAccount account = test::newAccount();
-    auto store = std::make_shared<LogStore>(account);
+    auto store = std::make_shared<LogStore>(account, test::ignoreReport);
     {
         TopicLog log{kFirstSeq, {}, store};
         Readers readers{*store, log.end()};
