@@ -24,15 +24,13 @@ fs::path onlySegment(const Server& server) {
     return paths.front();
 }
 
-/// Ends the broker as a crash does, when all that happened is saved.
-void crashLater(Server& server, TestLoop& loop, const std::string& channel) {
+/// Waits until all that happened is saved.
+void waitUntilSaved(Server& server, TestLoop& loop, const std::string& channel) {
     const auto size = [&] { return fs::file_size(stateOf(server)); };
     const auto before = size();
     REQUIRE(server->pauseChannel("t", channel, true));
     REQUIRE(server->pauseChannel("t", channel, false));
     CHECK(loop.runUntil([&] { return size() != before; }));
-    server.crash();
-    server.start();
 }
 
 Texts sorted(Texts texts) {
@@ -78,9 +76,10 @@ TEST_CASE("what was finished, requeued and in flight is known after a crash", "[
         REQUIRE(consumer.finish(messages[3]));
         REQUIRE(consumer->requeue({messages[1].id}, kLong));
         REQUIRE(consumer->touch({messages[2].id}));
-        crashLater(server, loop, "c");
-        consumer.leave();
+        waitUntilSaved(server, loop, "c");
     }
+    server.crash();
+    server.start();
     CHECK(server.channel("t", "c").depth == 5);
     CHECK(server.channel("t", "c").deferredCount == 1);
     Consumer consumer{*server, loop, "t", "c"};
