@@ -143,6 +143,7 @@ private:
     bool isDrained() const;
     void moveStragglers(const storage::Segment& oldest);
     bool moveOutOf(const storage::SegmentPtr& segment);
+    void tryDisk();
     void letMemoryGo();
     bool needsNoSync() const;
     bool wantsSync(Clock::time_point now) const;
@@ -171,7 +172,7 @@ private:
 
     // What is saved.
     storage::StateJournal journal_;
-    bool failing_ = false;                ///< the last write failed
+    bool failing_ = false;                ///< a write failed, and the disk was not seen to be well since
     std::size_t savedUndistributed_ = 0;  ///< of undistributed_, those that are saved
     bool saveAllUndistributed_ = true;
     std::uint64_t savedAt_ = 0;  ///< log_.committed() when it was saved last

@@ -133,11 +133,6 @@ sdk::Result<void> Topic::save(Save how) {
         shared_->mark();
         return saved;
     }
-    if (failing_) {
-        failing_ = false;
-        context_.health.recovered(name());
-        context_.logger.info("TOPIC({}): the disk can be written again", name());
-    }
     savedAt_ = log_.committed();
     saveAllUndistributed_ = false;
     savedUndistributed_ = undistributed_.size();

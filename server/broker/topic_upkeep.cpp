@@ -6,6 +6,7 @@
 #include "broker/topic.h"
 #include "nsq/sdk/message.h"
 #include "storage/batch.h"
+#include "storage/file_io.h"
 
 namespace nsq::broker {
 
@@ -16,6 +17,10 @@ constexpr std::chrono::seconds kRestAfter{5};
 
 /// What failed is tried again after this time (chosen).
 constexpr std::chrono::seconds kRetryAfter{1};
+
+/// A topic that could not be written can be again when there is room for this much: about what one commit
+/// writes at most (chosen, bytes).
+constexpr std::size_t kRoomToRecover = 256 * 1024;
 
 /// A file of this size is not given up just because nobody needs it any more: the next messages go on in it
 /// (chosen, bytes).
@@ -32,12 +37,13 @@ std::optional<std::chrono::milliseconds> Topic::keep() {
     std::vector<storage::SegmentPtr> released;
     std::optional<std::chrono::milliseconds> again;
     bool sync = false;
+    bool mayRecover = false;
     {
         const std::lock_guard lock{mutex_};
         if (closed_) return std::nullopt;
         const Clock::time_point now = Clock::now();
         if (const storage::Segment* oldest = oldestNeeded()) moveStragglers(*oldest);
-        static_cast<void>(save(Save::kIfChanged));  // a failure is noted, and tried again
+        mayRecover = save(Save::kIfChanged) && failing_;
         released = releaseSegments();
         const bool isQuiet = now - lastCommit_ >= kRestAfter;
         if (!resting_ && (isQuiet || isDrained())) {
@@ -58,8 +64,20 @@ std::optional<std::chrono::milliseconds> Topic::keep() {
         std::error_code ignored;
         std::filesystem::remove(segment->path(), ignored);
     }
+    if (mayRecover) tryDisk();
     if (sync) context_.syncer.sync({{shared_from_this()}, nullptr, nullptr});
     return again;
+}
+
+/// After files have been removed. That a small change of the state could be saved does not mean that there is
+/// room for messages.
+void Topic::tryDisk() {
+    const std::lock_guard lock{mutex_};
+    if (closed_ || !failing_) return;
+    if (!storage::tryWriting(directory_, kRoomToRecover, context_.durability != Durability::kMemory)) return;
+    failing_ = false;
+    context_.health.recovered(name());
+    context_.logger.info("TOPIC({}): the disk can be written again", name());
 }
 
 std::optional<std::chrono::milliseconds> Topic::nextVisit(Clock::time_point now) {

@@ -90,6 +90,17 @@ sdk::Result<void> syncDirectory(const fs::path& path) {
     return {};
 }
 
+sdk::Result<void> tryWriting(const fs::path& directory, std::size_t bytes, bool synced) {
+    const fs::path path = directory / "room.tmp";
+    const sdk::Result<File> file = createFile(path);
+    if (!file) return file.error();
+    // Gone at once: whatever happens, nothing is left behind.
+    if (::unlink(path.c_str()) != 0) return storageError(path, "cannot be removed", errno);
+    auto written = writeAt(file.value(), 0, std::vector<std::byte>(bytes), path);
+    if (written && synced) written = syncFile(file.value(), path);
+    return written;
+}
+
 sdk::Result<std::vector<std::byte>> readFile(const fs::path& path) {
     const sdk::Result<File> opened = openFile(path, O_RDONLY);
     if (!opened) return opened.error();

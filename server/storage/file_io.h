@@ -58,6 +58,10 @@ sdk::Result<void> replaceFile(const std::filesystem::path& path, sdk::Bytes byte
 /// Syncs a directory, so that names made or renamed in it last.
 sdk::Result<void> syncDirectory(const std::filesystem::path& path);
 
+/// Whether files in `directory` can be made, written with `bytes` bytes and, if `synced`, synced: tried with
+/// one that is removed again.
+sdk::Result<void> tryWriting(const std::filesystem::path& directory, std::size_t bytes, bool synced);
+
 /// The whole content.
 sdk::Result<std::vector<std::byte>> readFile(const std::filesystem::path& path);
 
