@@ -105,6 +105,7 @@ Object::Ptr topicJson(const StatsReport& report, const sdk::TopicStats& topic) {
     json->set("message_bytes", topic.messageBytes);
     json->set("paused", topic.paused);
     json->set("e2e_processing_latency", latencyJson());
+    json->set("damaged_batches", topic.damagedBatches);  // nsqd has no such field
     return json;
 }
 

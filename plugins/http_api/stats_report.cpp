@@ -15,7 +15,9 @@ std::string valueOr(const sdk::HttpRequest& request, std::string_view name) {
 
 std::string healthOf(const sdk::Broker& broker) {
     const auto health = broker.health();
-    return health ? "OK" : "NOK - " + health.error().text;
+    if (!health) return "NOK - " + health.error().text;
+    const std::uint64_t damaged = broker.damagedBatches();
+    return damaged == 0 ? "OK" : "OK - damaged batches left out: " + std::to_string(damaged);
 }
 
 }  // namespace

@@ -294,6 +294,12 @@ Result<void> Broker::health() const {
     return metadataWriter_->lastResult();
 }
 
+std::uint64_t Broker::damagedBatches() const {
+    std::uint64_t sum = 0;
+    for (const TopicPtr& topic : topics()) sum += topic->damagedBatches();
+    return sum;
+}
+
 std::vector<storage::TopicMetadata> Broker::metadata() const {
     std::vector<storage::TopicMetadata> metadata;
     for (const TopicPtr& topic : topics()) {

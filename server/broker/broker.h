@@ -69,6 +69,7 @@ public:
     bool hasTopic(std::string_view topic) const override;
     std::vector<sdk::TopicStats> stats(const sdk::StatsFilter& filter) const override;
     sdk::Result<void> health() const override;
+    std::uint64_t damagedBatches() const override;
 
     // For publishers and subscriptions.
 

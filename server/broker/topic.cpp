@@ -262,7 +262,7 @@ sdk::TopicStats Topic::stats(const std::string& channelFilter) const {
     stats.messageCount = messageCount_;
     stats.messageBytes = messageBytes_;
     stats.memoryBytes = shared_->store->account()->load(std::memory_order_relaxed);
-    stats.damagedBatches = shared_->store->damagedBatches();
+    stats.damagedBatches = damagedBatches();
     stats.paused = paused_;
     for (const auto& [name, channel] : channels_) {
         if (channelFilter.empty() || channelFilter == name) stats.channels.push_back(channel->stats());

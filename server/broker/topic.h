@@ -101,6 +101,7 @@ public:
 
     sdk::TopicStats stats(const std::string& channelFilter) const;
     storage::TopicMetadata metadata() const;
+    std::uint64_t damagedBatches() const { return shared_->store->damagedBatches(); }
     std::uint64_t nextSeq() const;
 
     /// Saves what changed, removes files nobody needs, lets memory go. Returns when to come again at the

@@ -4,6 +4,7 @@ hit, says what it lost, delivers nothing that is not whole, and stops well.
 A sample of it, or all with `--all` (half an hour). `--seed=N` takes another sample."""
 
 import collections
+import json
 import os
 import random
 import shutil
@@ -13,7 +14,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from nsqtest import Server, dpub, drain, key_of, main, make_body, mpub, take_flag  # noqa: E402
+from nsqtest import Server, dpub, drain, key_of, main, make_body, mpub, take_flag, wait_until  # noqa: E402
 from nsqtest.damage import Damage, every_damage, files_below, some_damage  # noqa: E402
 
 ALL = take_flag("--all")
@@ -40,10 +41,19 @@ class World:
         server = Server(*FLAGS, data_path=directory)
         try:
             self._fill(server)
+            # It follows the topics, and is all that knows a channel whose state is damaged.
+            wait_until(lambda: self._is_written(os.path.join(directory, "nsqd.dat")), "nsqd.dat has all channels")
             server.kill() if killed else server.stop()
         finally:
             server.kill()
         self.files = files_below(directory)
+
+    def _is_written(self, path):
+        """Whether nsqd.dat has all topics, and the channels of `t`."""
+        with open(path, encoding="utf-8") as file:
+            topics = json.load(file)["topics"] or ()
+        known = {topic["name"]: {channel["name"] for channel in topic["channels"] or ()} for topic in topics}
+        return known.keys() == self.CHANNELS.keys() and known["t"] == set(self.CHANNELS["t"])
 
     def _fill(self, server):
         for channel in self.CHANNELS["t"]:
@@ -147,9 +157,20 @@ class DamageCase(unittest.TestCase):
                 lost |= self.check_channel(server, damage, topic, channel)
         if lost and not self.world.is_unseen(damage):
             self.assertIn(os.path.basename(damage.file), server.log, f"{sorted(lost)} lost without a word")
+        self.check_count(server)
         server.web().publish("t", make_body("new"))
         for channel in self.world.CHANNELS["t"]:
             self.assertEqual(drain(server, "t", channel, DEADLINE_S), ["new"], channel)
+
+    def check_count(self, server):
+        """What the log says was left out is what /stats counts."""
+        def counts():
+            stats = server.stats()
+            return sum(topic["damaged_batches"] for topic in stats["topics"]), stats["health"]
+        damaged, health = wait_until(lambda: found if (found := counts())[0] == server.log.count(" skipped: ") else None,
+                                     f"as many damaged batches as the log tells of; it is {counts()}")
+        if damaged and not health.startswith("NOK"):
+            self.assertEqual(health, f"OK - damaged batches left out: {damaged}")
 
     def check_channel(self, server, damage, topic, channel):
         """Returns what was lost."""

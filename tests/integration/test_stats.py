@@ -13,7 +13,7 @@ TOP_KEYS = ["version", "health", "start_time", "topics", "memory", "producers"]
 MEMORY_KEYS = ["heap_objects", "heap_idle_bytes", "heap_in_use_bytes", "heap_released_bytes", "gc_pause_usec_100",
                "gc_pause_usec_99", "gc_pause_usec_95", "next_gc_bytes", "gc_total_runs"]
 TOPIC_KEYS = ["topic_name", "channels", "depth", "backend_depth", "message_count", "message_bytes", "paused",
-              "e2e_processing_latency"]
+              "e2e_processing_latency", "damaged_batches"]
 CHANNEL_KEYS = ["channel_name", "depth", "backend_depth", "in_flight_count", "deferred_count", "message_count",
                 "requeue_count", "timeout_count", "client_count", "clients", "paused", "e2e_processing_latency"]
 CLIENT_KEYS = ["client_id", "hostname", "version", "remote_address", "state", "ready_count", "in_flight_count",
@@ -59,7 +59,7 @@ class Shape(ServerCase):
         self.assertEqual(list(shape), TOPIC_KEYS)
         self.assertEqual(before, {"topic_name": "before", "channels": [], "depth": 0, "backend_depth": 0,
                                   "message_count": 0, "message_bytes": 0, "paused": True,
-                                  "e2e_processing_latency": NO_LATENCY})
+                                  "e2e_processing_latency": NO_LATENCY, "damaged_batches": 0})
         self.assertEqual((shape["message_count"], shape["message_bytes"], shape["depth"], shape["paused"]),
                          (3, 6, 0, False))
         first, second = shape["channels"]

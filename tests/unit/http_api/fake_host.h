@@ -87,6 +87,12 @@ public:
         return {};
     }
 
+    std::uint64_t damagedBatches() const override {
+        std::uint64_t sum = 0;
+        for (const sdk::TopicStats& topic : topics) sum += topic.damagedBatches;
+        return sum;
+    }
+
 private:
     sdk::Result<void> note(const std::string& call) {
         calls.push_back(call);

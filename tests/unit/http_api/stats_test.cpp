@@ -99,16 +99,28 @@ TEST_CASE("/stats in JSON has nsqd's fields in nsqd's order") {
             kLatency +
             "}],\"depth\":1,\"backend_depth\":2,\"message_count\":3,\"message_bytes\":4,\"paused\":false," +
             kLatency +
-            "},{\"topic_name\":\"u\",\"channels\":[],\"depth\":0,\"backend_depth\":0,\"message_count\":0,"
+            ",\"damaged_batches\":0},{\"topic_name\":\"u\",\"channels\":[],\"depth\":0,\"backend_depth\":0,"
+            "\"message_count\":0,"
             "\"message_bytes\":0,\"paused\":true," +
             kLatency +
-            "}],\"producers\":[{\"client_id\":\"\",\"hostname\":\"\",\"version\":\"V2\","
+            ",\"damaged_batches\":0}],\"producers\":[{\"client_id\":\"\",\"hostname\":\"\",\"version\":"
+            "\"V2\","
             "\"remote_address\":\"127.0.0.1:99\",\"state\":0,\"ready_count\":0,\"in_flight_count\":0,"
             "\"message_count\":0,\"finish_count\":0,\"requeue_count\":0,\"connect_ts\":" +
             published +
             ",\"sample_rate\":0,\"deflate\":false,\"snappy\":false,\"user_agent\":\"\",\"pub_counts\":["
             "{\"topic\":\"t\",\"count\":2},{\"topic\":\"u\",\"count\":3}]," +
             kTls + "]}");
+}
+
+TEST_CASE("/stats tells of damaged files, whatever topic it is asked about") {
+    FakeHost host;
+    fill(host);
+    host.fakeBroker.topics.at(0).damagedBatches = 3;
+    const std::string answer = text(stats(host, request({{"format", "json"}, {"topic", "u"}})));
+    CHECK(answer.find("\"health\":\"OK - damaged batches left out: 3\",") != std::string::npos);
+    CHECK(text(stats(host, request({{"format", "json"}, {"topic", "t"}}))).find(",\"damaged_batches\":3}") !=
+          std::string::npos);
 }
 
 TEST_CASE("/stats can be about one topic and one channel") {

@@ -164,6 +164,10 @@ public:
     /// An error tells why the server is not well: its last write to the disk failed. THREAD: any.
     virtual Result<void> health() const = 0;
 
+    /// Batches of messages found damaged in the files since the start, in all topics. What could not be read
+    /// is left out and kept aside; it is no reason to restart anything. THREAD: any.
+    virtual std::uint64_t damagedBatches() const = 0;
+
 protected:
     virtual ~Broker() = default;
 };

@@ -105,6 +105,7 @@ public:
     bool hasTopic(std::string_view topic) const override { return topics_.contains(std::string{topic}); }
     std::vector<TopicStats> stats(const StatsFilter& filter) const override;
     Result<void> health() const override;
+    std::uint64_t damagedBatches() const override { return 0; }
 
 private:
     friend class FakePublisher;
