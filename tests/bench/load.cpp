@@ -13,6 +13,7 @@
 #include <stdexcept>
 #include <thread>
 
+#include "bench/http_client.h"
 #include "bench/v2_client.h"
 #include "nsq/sdk/message.h"
 
@@ -21,16 +22,19 @@ namespace {
 
 constexpr const char* kUsage =
     "usage: nsq_load MODE --port=N [--pid=N] [--topic=T] [--channel=C] [--messages=N] [--size=BYTES]\n"
-    "                [--batch=N] [--connections=N] [--window=N] [--rdy=N]\n"
-    "  MODE pub   publish --messages messages of --size bytes, PUB (--batch=1) or MPUB, --window publishes "
-    "ahead\n"
-    "       sub   consume and finish --messages messages\n"
-    "       both  the two at once, on as many connections each\n"
-    "  --pid      the server's process, to report its CPU time a message\n";
+    "                [--batch=N] [--connections=N] [--window=N] [--rdy=N] [--defer=MS] [--http-port=N]\n"
+    "  MODE pub     publish --messages messages of --size bytes, PUB (--batch=1) or MPUB, or DPUB with "
+    "--defer,\n"
+    "               --window publishes ahead\n"
+    "       sub     consume and finish --messages messages\n"
+    "       both    the two at once, on as many connections each\n"
+    "       topics  publish one message to each of --messages new topics, and create a channel in each\n"
+    "  --pid        the server's process, to report its CPU time a message\n";
 
 struct Settings {
     std::string mode;
     int port = 0;
+    int httpPort = 0;
     int pid = 0;
     std::string topic = "bench";
     std::string channel = "ch";
@@ -40,6 +44,7 @@ struct Settings {
     std::uint64_t connections = 2;
     std::uint64_t window = 8;
     std::uint64_t rdy = 2500;
+    std::uint64_t deferMs = 0;
 };
 
 Settings parse(int argc, char** argv) {
@@ -58,6 +63,8 @@ Settings parse(int argc, char** argv) {
             settings.channel = value;
         else if (name == "port")
             settings.port = std::stoi(value);
+        else if (name == "http-port")
+            settings.httpPort = std::stoi(value);
         else if (name == "pid")
             settings.pid = std::stoi(value);
         else if (name == "messages")
@@ -72,10 +79,15 @@ Settings parse(int argc, char** argv) {
             settings.window = std::stoull(value);
         else if (name == "rdy")
             settings.rdy = std::stoull(value);
+        else if (name == "defer")
+            settings.deferMs = std::stoull(value);
         else
             throw std::invalid_argument(argument);
     }
     if (settings.port == 0) throw std::invalid_argument("--port is missing");
+    if (settings.mode == "topics" && settings.httpPort == 0)
+        throw std::invalid_argument("--http-port is missing");
+    if (settings.deferMs > 0) settings.batch = 1;
     return settings;
 }
 
@@ -85,14 +97,17 @@ void appendBig(std::string& to, std::size_t value) {
     to.append(reinterpret_cast<const char*>(bytes), sizeof bytes);
 }
 
-/// One PUB or MPUB command, as a client sends it.
+/// One PUB, DPUB or MPUB command, as a client sends it.
 std::string publishCommand(const Settings& settings, std::uint64_t batch) {
     const std::string body(settings.size, 'x');
-    std::string command = (settings.batch == 1 ? "PUB " : "MPUB ") + settings.topic + "\n";
     if (settings.batch == 1) {
+        std::string command = (settings.deferMs > 0 ? "DPUB " : "PUB ") + settings.topic;
+        if (settings.deferMs > 0) command += ' ' + std::to_string(settings.deferMs);
+        command += '\n';
         appendBig(command, body.size());
         return command + body;
     }
+    std::string command = "MPUB " + settings.topic + '\n';
     appendBig(command, 4 + batch * (4 + body.size()));
     appendBig(command, batch);
     for (std::uint64_t i = 0; i < batch; ++i) {
@@ -147,6 +162,30 @@ void subscribe(const Settings& settings, std::atomic<std::int64_t>& left) {
     }
 }
 
+/// One message to each of many topics, and one channel in each.
+void makeTopics(const Settings& settings) {
+    const auto nameOf = [&](std::uint64_t number) { return settings.topic + std::to_string(number); };
+    V2Client publisher{settings.port};
+    HttpClient administrator{settings.httpPort};
+    for (std::uint64_t from = 0; from < settings.messages; from += settings.window) {
+        const std::uint64_t to = std::min(from + settings.window, settings.messages);
+        Settings one = settings;
+        one.batch = 1;
+        std::string commands;
+        std::string requests;
+        for (std::uint64_t i = from; i < to; ++i) {
+            one.topic = nameOf(i);
+            commands += publishCommand(one, 1);
+            requests +=
+                HttpClient::post("/channel/create?topic=" + nameOf(i) + "&channel=" + settings.channel);
+        }
+        publisher.send(commands);
+        for (std::uint64_t i = from; i < to; ++i) publisher.expectOk();
+        administrator.send(requests);
+        for (std::uint64_t i = from; i < to; ++i) administrator.expectOk();
+    }
+}
+
 /// User and system time of a process so far, in seconds.
 double cpuSeconds(int pid) {
     std::ifstream file{"/proc/" + std::to_string(pid) + "/stat"};
@@ -177,13 +216,15 @@ auto orDie(Work work) {
 void run(const Settings& settings) {
     const bool publishes = settings.mode == "pub" || settings.mode == "both";
     const bool subscribes = settings.mode == "sub" || settings.mode == "both";
-    if (!publishes && !subscribes) throw std::invalid_argument(settings.mode);
+    const bool makes = settings.mode == "topics";
+    if (!publishes && !subscribes && !makes) throw std::invalid_argument(settings.mode);
     std::atomic<std::int64_t> left{static_cast<std::int64_t>(settings.messages)};
     const double cpuBefore = settings.pid != 0 ? cpuSeconds(settings.pid) : 0;
     const auto begin = std::chrono::steady_clock::now();
+    if (makes) makeTopics(settings);
     std::vector<std::thread> publishers;
     std::vector<std::thread> subscribers;
-    for (std::uint64_t i = 0; i < settings.connections; ++i) {
+    for (std::uint64_t i = 0; !makes && i < settings.connections; ++i) {
         const std::uint64_t share =
             settings.messages / settings.connections + (i < settings.messages % settings.connections ? 1 : 0);
         if (subscribes) subscribers.emplace_back(orDie([&] { subscribe(settings, left); }));

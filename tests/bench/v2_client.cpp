@@ -1,11 +1,5 @@
 #include "bench/v2_client.h"
 
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <cerrno>
 #include <cstring>
 #include <stdexcept>
 
@@ -18,34 +12,10 @@ namespace {
 constexpr std::size_t kHeaderBytes = 8;        ///< size and type
 constexpr std::size_t kBufferBytes = 1 << 20;  ///< read at once
 
-[[noreturn]] void fail(const char* what) {
-    throw std::runtime_error(std::string(what) + ": " + std::strerror(errno));
-}
-
 }  // namespace
 
-V2Client::V2Client(int port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), buffer_(kBufferBytes) {
-    if (fd_ < 0) fail("socket");
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (::connect(fd_, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) fail("connect");
-    const int on = 1;
-    ::setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+V2Client::V2Client(int port) : socket_(port), buffer_(kBufferBytes) {
     send("  V2");
-}
-
-V2Client::~V2Client() {
-    ::close(fd_);
-}
-
-void V2Client::send(sdk::Bytes bytes) {
-    while (!bytes.empty()) {
-        const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-        if (sent < 0) fail("send");
-        bytes = bytes.subspan(static_cast<std::size_t>(sent));
-    }
 }
 
 /// Size of the frame at the buffer's begin, its size field included; 0 when not even that is there.
@@ -66,10 +36,7 @@ V2Client::Frame V2Client::receive() {
             end_ -= begin_;
             begin_ = 0;
             if (frameBytes() > buffer_.size()) buffer_.resize(frameBytes());
-            const ssize_t got = ::recv(fd_, buffer_.data() + end_, buffer_.size() - end_, 0);
-            if (got == 0) throw std::runtime_error("the server closed the connection");
-            if (got < 0) fail("recv");
-            end_ += static_cast<std::size_t>(got);
+            end_ += socket_.receive(std::span{buffer_}.subspan(end_));
         }
         const std::size_t size = frameBytes();
         const sdk::Bytes whole{buffer_.data() + begin_, size};

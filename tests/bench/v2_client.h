@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bench/socket.h"
 #include "nsq/sdk/bytes.h"
 
 namespace nsq::bench {
@@ -15,11 +16,8 @@ class V2Client {
 public:
     /// `port` on 127.0.0.1.
     explicit V2Client(int port);
-    V2Client(const V2Client&) = delete;
-    ~V2Client();
 
-    void send(sdk::Bytes bytes);
-    void send(std::string_view text) { send(sdk::asBytes(text)); }
+    void send(std::string_view text) { socket_.send(sdk::asBytes(text)); }
 
     struct Frame {
         std::int32_t type;
@@ -38,7 +36,7 @@ public:
 private:
     std::size_t frameBytes() const;
 
-    int fd_;
+    Socket socket_;
     std::vector<std::byte> buffer_;
     std::size_t begin_ = 0;
     std::size_t end_ = 0;

@@ -66,9 +66,10 @@ def check_sanitizers(text):
 class Server:
     """Starts at once; stop() checks that it ends well. Use it from one thread, which must outlive the process."""
 
-    def __init__(self, *flags, data_path=None, addresses=True, deadline_s=DEADLINE_S, environment=None, ready=True):
-        """Waits until it listens, unless not `ready`: then it has no ports."""
-        program = binary()
+    def __init__(self, *flags, data_path=None, addresses=True, deadline_s=DEADLINE_S, environment=None, ready=True,
+                 program=None):
+        """Waits until it listens, unless not `ready`: then it has no ports. `program` instead of the one in NSQD."""
+        program = program or binary()
         self._owns_data_path = data_path is None
         self.data_path = data_path or tempfile.mkdtemp(prefix="nsqd-test-")
         command = [program, f"--data-path={self.data_path}"]

@@ -1,0 +1,121 @@
+"""Servers to be measured, and what can be measured of them."""
+
+import contextlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+
+from nsqtest import Server
+from nsqtest.server import binary
+
+# Servers with millions of messages take their time.
+DEADLINE_S = 600
+IDLE_S = 10
+
+
+class Contender:
+    """A server program, and how it is started."""
+
+    def __init__(self, name, program):
+        self.name, self.program = name, program
+        self.is_stock = name == "stock"
+
+    def start(self, *flags, data_path, **options):
+        return Server(*flags, data_path=data_path, program=self.program, deadline_s=DEADLINE_S, **options)
+
+    @contextlib.contextmanager
+    def running(self, *flags):
+        """A server with a data directory of its own."""
+        with data_directory() as path:
+            server = self.start(*flags, data_path=path)
+            try:
+                yield server
+            finally:
+                server.kill()
+
+
+@contextlib.contextmanager
+def data_directory():
+    path = tempfile.mkdtemp(prefix="nsqd-bench-")
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def load(server, mode, messages, **options):
+    """Runs nsq_load. Returns what it printed."""
+    program = os.path.join(os.path.dirname(binary()), "nsq_load")
+    command = [program, mode, f"--port={server.tcp_port}", f"--http-port={server.http_port}", f"--pid={server.pid}",
+               f"--messages={messages}", *(f"--{name}={value}" for name, value in options.items())]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def rate_and_cpu(result):
+    return {"rate": (result["rate"], "/s"), "server CPU a message": (result["server_cpu_us"], "µs")}
+
+
+def make_channels(server, count, topic="bench"):
+    """Channels ch0, ch1, ..."""
+    server.web().do("topic/create", topic)
+    for number in range(count):
+        server.web().do("channel/create", topic, f"ch{number}")
+
+
+def stop_s(server):
+    began = time.monotonic()
+    server.terminate()
+    server.wait(DEADLINE_S)
+    return time.monotonic() - began
+
+
+def idle_cpu(server):
+    """Percent of a core, once what came before has settled."""
+    time.sleep(3)
+    before = server.cpu_s()
+    time.sleep(IDLE_S)
+    return (server.cpu_s() - before) / IDLE_S * 100
+
+
+def disk_bytes(path):
+    return sum(os.stat(os.path.join(directory, name)).st_blocks * 512
+               for directory, _, names in os.walk(path) for name in names)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def first_delivery_s(contender, path, topic="bench", channel="ch0"):
+    """Starts a server that has messages, and ends it. Returns how long it took until one was delivered."""
+    port = free_port()
+    began = time.monotonic()
+    server = contender.start("--http-address=127.0.0.1:0", f"--tcp-address=127.0.0.1:{port}", data_path=path,
+                             addresses=False, ready=False)
+    try:
+        with connect(port, began + DEADLINE_S) as connection:
+            connection.sendall(f"  V2SUB {topic} {channel}\nRDY 1\n".encode())
+            received = b""
+            while len(received) <= 10:  # the answer to SUB
+                received += connection.recv(65536)
+            return time.monotonic() - began
+    finally:
+        server.kill()
+
+
+def connect(port, until):
+    """A connection, as soon as somebody listens."""
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S)
+        except ConnectionRefusedError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.0005)

@@ -1,0 +1,140 @@
+"""What keeping messages costs."""
+
+import time
+
+from bench_server import (DEADLINE_S, data_directory, disk_bytes, first_delivery_s, idle_cpu, load, make_channels,
+                          rate_and_cpu, stop_s)
+from nsqtest import wait_until
+
+MILLION = 1_000_000
+IN_MEMORY = "--mem-queue-size=10000000"
+
+
+class Mpub:
+    NAME = "mpub"
+    TITLE = "MPUB of 200 x 200 B, defaults of both"
+    MESSAGES = {"stock": MILLION, "ours": 3 * MILLION}
+    STOCK_FLAGS = OUR_FLAGS = ()
+
+    @classmethod
+    def run(cls, contender):
+        with contender.running(*(cls.STOCK_FLAGS if contender.is_stock else cls.OUR_FLAGS)) as server:
+            return rate_and_cpu(load(server, "pub", cls.MESSAGES[contender.name]))
+
+
+class MpubMemory(Mpub):
+    NAME = "mpub-memory"
+    TITLE = "the same, stock with all in memory"
+    STOCK_FLAGS = (IN_MEMORY,)
+
+
+class MpubDurable(Mpub):
+    NAME = "mpub-durable"
+    TITLE = "each MPUB on the disk before its OK: stock `--mem-queue-size=0 --sync-every=1`, ours `--durability=power`"
+    MESSAGES = {"stock": 2000, "ours": MILLION}
+    STOCK_FLAGS = ("--mem-queue-size=0", "--sync-every=1")
+    OUR_FLAGS = ("--durability=power",)
+
+
+class Drain:
+    """After a restart nothing of the backlog is in the server's memory."""
+
+    NAME = "drain"
+    TITLE = "draining 1 million of 200 B from the disk"
+
+    @staticmethod
+    def run(contender):
+        with data_directory() as path:
+            server = contender.start(data_path=path)
+            make_channels(server, 1)
+            load(server, "pub", MILLION)
+            stop_s(server)
+            server = contender.start(data_path=path)
+            try:
+                return rate_and_cpu(load(server, "sub", MILLION, channel="ch0"))
+            finally:
+                server.kill()
+
+
+class OneChannel:
+    NAME = "waiting-1"
+    TITLE = "5 million of 200 B waiting on one channel (stock: in memory)"
+
+    @staticmethod
+    def run(contender):
+        with contender.running(*((IN_MEMORY,) if contender.is_stock else ())) as server:
+            make_channels(server, 1)
+            load(server, "pub", 5 * MILLION)
+            time.sleep(1)
+            return {"resident memory": (server.rss_bytes(), "MB"), "SIGTERM": (stop_s(server), "s")}
+
+
+class FiveChannels:
+    """A stock server would take 17 GB in memory for all of them: it gets a tenth."""
+
+    NAME = "waiting-5"
+    TITLE = "10 million of 200 B waiting on 5 channels (stock: 1 million, in memory)"
+
+    @staticmethod
+    def run(contender):
+        with contender.running(*((IN_MEMORY,) if contender.is_stock else ())) as server:
+            make_channels(server, 5)
+            load(server, "pub", (1 if contender.is_stock else 10) * MILLION)
+            time.sleep(1)
+            return {"resident memory": (server.rss_bytes(), "MB"), "disk": (disk_bytes(server.data_path), "MB")}
+
+
+class Start:
+    NAME = "start"
+    TITLE = "10 million waiting, from the start to the first delivery"
+
+    @staticmethod
+    def run(contender):
+        with data_directory() as path:
+            server = contender.start(data_path=path)
+            make_channels(server, 1)
+            load(server, "pub", 10 * MILLION)
+            stop_s(server)
+            stopped = first_delivery_s(contender, path)
+            server = contender.start(data_path=path)
+            # What came since the state was saved last has to be looked for.
+            load(server, "pub", MILLION)
+            server.kill()
+            return {"after SIGTERM": (stopped, "s"), "after kill -9 under load": (first_delivery_s(contender, path), "s")}
+
+
+class Topics:
+    NAME = "topics"
+    TITLE = "10,000 topics with one channel and one message"
+    TOPICS = 10_000
+
+    @classmethod
+    def run(cls, contender):
+        with data_directory() as path:
+            server = contender.start(data_path=path)
+            made = load(server, "topics", cls.TOPICS)
+            result = {"creating": (made["seconds"], "s"), "resident memory": (server.rss_bytes(), "MB"),
+                      "idle CPU": (idle_cpu(server), "% of a core"), "SIGTERM": (stop_s(server), "s")}
+            began = time.monotonic()
+            server = contender.start(data_path=path)
+            result["start"] = (time.monotonic() - began, "s")
+            server.kill()
+            return result
+
+
+class Deferred:
+    NAME = "deferred"
+    TITLE = "1 million of 200 B deferred by an hour"
+
+    @staticmethod
+    def run(contender):
+        with contender.running() as server:
+            make_channels(server, 1)
+            made = load(server, "pub", MILLION, defer=3_600_000, window=100)
+            wait_until(lambda: server.channel("bench", "ch0")["deferred_count"] == MILLION, "all are deferred",
+                       DEADLINE_S)
+            return {"rate": (made["rate"], "/s"), "resident memory": (server.rss_bytes(), "MB"),
+                    "CPU while they wait": (idle_cpu(server), "% of a core")}
+
+
+ROWS = [Mpub, MpubMemory, MpubDurable, Drain, OneChannel, FiveChannels, Start, Topics, Deferred]
