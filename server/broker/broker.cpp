@@ -35,7 +35,7 @@ Broker::Broker(BrokerConfig config, spdlog::logger& logger) : config_(std::move(
 Broker::~Broker() {
     scan_.stop();
     keeper_.stop();
-    syncer_.stop();
+    syncer_.stop(false);
     metadataWriter_.reset();
 }
 

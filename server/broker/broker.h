@@ -117,7 +117,7 @@ private:
     std::unordered_map<sdk::Loop*, std::unique_ptr<TurnCommit>> turns_;
 
     std::unique_ptr<MetadataWriter> metadataWriter_;
-    Syncer syncer_;
+    Syncer syncer_{config_.durability == Durability::kCrash ? config_.dataPath : std::filesystem::path{}};
     Keeper keeper_;
 };
 

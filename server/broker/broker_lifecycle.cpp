@@ -146,7 +146,8 @@ Result<void> Broker::stop() {
         }
         if (config_.durability == Durability::kPower) syncer_.sync({{topic}, nullptr, nullptr});
     }
-    syncer_.stop();
+    // Under power others wait for it; a process that ends leaves what it has written to the kernel.
+    syncer_.stop(config_.durability != Durability::kPower);
     static_cast<void>(metadataWriter_->flush());
     if (auto written = metadataWriter_->stop(); !written) result = written;
     if (auto closed = lease_->close(end); !closed) result = closed;

@@ -47,6 +47,7 @@ private:
     std::condition_variable written_;
     std::uint64_t requested_ = 0;  ///< changes so far
     std::uint64_t done_ = 0;       ///< of them, those the file has, or could not be given
+    std::uint64_t awaited_ = 0;    ///< of them, those somebody waits for
     sdk::Result<void> last_;
     bool stopping_ = false;
     std::thread thread_;

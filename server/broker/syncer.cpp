@@ -4,13 +4,22 @@
 #include <utility>
 
 #include "broker/topic.h"
+#include "storage/file_io.h"
 
 namespace nsq::broker {
 
-Syncer::Syncer() : thread_([this] { run(); }) {}
+namespace {
+
+/// So many topics are synced with one call: each takes up to four of its own (chosen).
+constexpr std::size_t kMany = 32;
+
+}  // namespace
+
+Syncer::Syncer(std::filesystem::path fileSystem)
+    : fileSystem_(std::move(fileSystem)), thread_([this] { run(); }) {}
 
 Syncer::~Syncer() {
-    stop();
+    stop(false);
 }
 
 void Syncer::sync(Request request) {
@@ -28,10 +37,11 @@ void Syncer::syncNow(const std::shared_ptr<Topic>& topic) {
     finished_.wait(lock, [&] { return done_ >= mine; });
 }
 
-void Syncer::stop() {
+void Syncer::stop(bool hurries) {
     {
         const std::lock_guard lock{mutex_};
         stopping_ = true;
+        if (hurries) requests_.clear();
         wake_.notify_one();
     }
     if (thread_.joinable()) thread_.join();
@@ -51,13 +61,31 @@ void Syncer::run() {
         std::ranges::sort(topics);
         const auto [last, end] = std::ranges::unique(topics);
         topics.erase(last, end);
-        for (Topic* topic : topics) topic->sync();
+        syncAll(topics);
         for (const Request& request : round) {
             if (request.loop != nullptr) request.loop->post(*request.done);
         }
         lock.lock();
         done_ += round.size();
         finished_.notify_all();
+    }
+}
+
+void Syncer::syncAll(const std::vector<Topic*>& topics) const {
+    if (fileSystem_.empty() || topics.size() < kMany) {
+        for (Topic* topic : topics) topic->sync();
+        return;
+    }
+    std::vector<std::pair<Topic*, Topic::SyncWork>> begun;
+    for (Topic* topic : topics) {
+        if (auto work = topic->beginSync()) begun.emplace_back(topic, std::move(*work));
+    }
+    const auto synced = storage::syncFileSystem(fileSystem_);
+    for (const auto& [topic, work] : begun) {
+        if (!synced) {
+            for (const storage::SegmentPtr& segment : work.segments) segment->distrust();
+        }
+        topic->endSync(work, {work.stateSaved ? synced : work.stateSaved, synced, synced});
     }
 }
 

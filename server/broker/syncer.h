@@ -1,6 +1,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -23,7 +24,9 @@ public:
         sdk::LoopTask* done = nullptr;  ///< posted to `loop`; Topic::outcome tells how it went
     };
 
-    Syncer();
+    /// `fileSystem`: where many topics are to be synced at once, the whole file system which has this
+    /// directory is; it does not matter who else waits for that. Empty: each file for itself.
+    explicit Syncer(std::filesystem::path fileSystem);
     ~Syncer();
 
     /// Syncs the topics and tells. THREAD: any.
@@ -32,12 +35,14 @@ public:
     /// Syncs a topic and waits for it. THREAD: any that may block.
     void syncNow(const std::shared_ptr<Topic>& topic);
 
-    /// Does what was asked for, and ends. THREAD: any but its own.
-    void stop();
+    /// Does what was asked for, unless nobody waits for it and `hurries`, and ends. THREAD: any but its own.
+    void stop(bool hurries);
 
 private:
     void run();
+    void syncAll(const std::vector<Topic*>& topics) const;
 
+    const std::filesystem::path fileSystem_;
     std::mutex mutex_;
     std::condition_variable wake_;
     std::condition_variable finished_;

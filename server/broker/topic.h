@@ -111,6 +111,25 @@ public:
     /// Brings what was committed onto the disk. THREAD: the syncer.
     void sync();
 
+    /// What a sync has to bring there.
+    struct SyncWork {
+        std::uint64_t from = 0;  ///< messages appended, as log_ counts them
+        std::uint64_t to = 0;
+        std::vector<storage::SegmentPtr> segments;
+        bool names = false;
+        bool state = false;
+        sdk::Result<void> stateSaved;
+    };
+    struct SyncResults {
+        sdk::Result<void> state;
+        sdk::Result<void> segments;
+        sdk::Result<void> names;
+    };
+
+    /// sync() in steps, for who syncs many topics at once. Nothing to do: nullopt. THREAD: the syncer.
+    std::optional<SyncWork> beginSync();
+    void endSync(const SyncWork& work, const SyncResults& results);
+
     /// Saves all. Nothing is appended or delivered any more.
     sdk::Result<void> finish();
 
@@ -143,8 +162,10 @@ private:
     const storage::Segment* oldestNeeded();
     bool isDrained() const;
     void moveStragglers(const storage::Segment& oldest);
+    bool areFew(std::uint32_t holds, std::uint64_t messages) const;
     bool moveOutOf(const storage::SegmentPtr& segment);
     void tryDisk();
+    SyncResults performSync(const SyncWork& work) const;
     void letMemoryGo();
     bool needsNoSync() const;
     bool wantsSync(Clock::time_point now) const;

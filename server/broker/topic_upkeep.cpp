@@ -30,6 +30,9 @@ constexpr std::uint64_t kSmallFile = 1 << 20;
 /// again, not moving costs the rest of the file (chosen).
 constexpr std::uint64_t kFewOf = 8;
 
+/// So many messages are few, whatever the file has (chosen).
+constexpr std::uint64_t kFew = 4096;
+
 }  // namespace
 
 std::optional<std::chrono::milliseconds> Topic::keep() {
@@ -125,20 +128,26 @@ std::vector<storage::SegmentPtr> Topic::releaseSegments() {
 
 /// Old segments that are needed only for a few messages are given up for copies of these.
 void Topic::moveStragglers(const storage::Segment& oldest) {
-    for (const storage::SegmentPtr& segment : shared_->store->segments()) {
-        if (segment->firstSeq() >= oldest.firstSeq()) return;
+    const std::vector<storage::SegmentPtr> segments = shared_->store->segments();
+    for (std::size_t i = 0; i + 1 < segments.size() && segments[i]->firstSeq() < oldest.firstSeq(); ++i) {
+        const storage::SegmentPtr& segment = segments[i];
         const std::uint32_t holds = segment->holds();
         if (holds == 0) continue;
         const auto tried = unmoved_.find(segment->firstSeq());
         if (tried != unmoved_.end() && holds > tried->second / 2) continue;
-        if (!moveOutOf(segment)) unmoved_[segment->firstSeq()] = holds;
+        const std::uint64_t messages = segments[i + 1]->firstSeq() - segment->firstSeq();
+        if (!areFew(holds, messages) || !moveOutOf(segment)) unmoved_[segment->firstSeq()] = holds;
     }
+}
+
+/// Whether it is worth looking which messages hold a segment of `messages` messages.
+bool Topic::areFew(std::uint32_t holds, std::uint64_t messages) const {
+    const std::size_t holders = channels_.size() + (undistributed_.empty() ? 0 : 1);
+    return holds / std::max<std::size_t>(holders, 1) <= std::max(kFew, messages / kFewOf);
 }
 
 /// False: there is too much to move, or it cannot be moved now.
 bool Topic::moveOutOf(const storage::SegmentPtr& segment) {
-    const std::uint64_t atLeast = segment->holds() / (channels_.size() + 1);
-    if (atLeast * sdk::frame::kBodyOffset * kFewOf > segment->size()) return false;
     std::map<std::uint64_t, DeferredMessage> messages;
     for (const auto& [name, channel] : channels_) channel->collectHolding(*segment, messages);
     for (const DeferredMessage& deferred : undistributed_) {
@@ -213,57 +222,62 @@ bool Topic::wantsSync(Clock::time_point now) const {
 }
 
 void Topic::sync() {
-    std::vector<storage::SegmentPtr> segments;
-    std::uint64_t from = 0;
-    std::uint64_t to = 0;
-    bool names = false;
-    bool state = false;
-    sdk::Result<void> stateSynced;
-    {
-        const std::lock_guard lock{mutex_};
-        from = synced_;
-        to = log_.committed();
-        for (const storage::SegmentPtr& segment : shared_->store->segments()) {
-            if (segment->firstSeq() >= unsyncedFrom_) segments.push_back(segment);
-        }
-        if (!segments.empty() && segments.back()->firstSeq() != unsyncedFrom_) unsyncedNames_ = true;
-        if (unsyncedState_ && journal_.wantsAll()) stateSynced = save(Save::kNow);
-        names = std::exchange(unsyncedNames_, false);
-        state = std::exchange(unsyncedState_, false);
-        unsyncedSince_ = Clock::time_point::max();
-        syncing_ = false;
-        if (closed_ || !isSaved()) return;
-    }
-    // Each for itself: what is done need not be done again when something else fails.
-    if (state && stateSynced) stateSynced = journal_.sync();
-    sdk::Result<void> segmentsSynced;
-    for (const storage::SegmentPtr& segment : segments) {
-        if (!segmentsSynced || segment->isAbandoned()) continue;
-        segmentsSynced = segment->sync();
-        if (!segmentsSynced) segment->distrust();
-    }
-    sdk::Result<void> namesSynced;
-    if (names) namesSynced = storage::syncDirectory(directory_);
-    if (names && namesSynced) namesSynced = storage::syncDirectory(directory_.parent_path());
+    if (const auto work = beginSync()) endSync(*work, performSync(*work));
+}
 
+std::optional<Topic::SyncWork> Topic::beginSync() {
+    const std::lock_guard lock{mutex_};
+    unsyncedSince_ = Clock::time_point::max();
+    syncing_ = false;
+    if (closed_ || !isSaved()) return std::nullopt;
+    SyncWork work;
+    work.from = synced_;
+    work.to = log_.committed();
+    if (work.from == work.to && !unsyncedState_ && !unsyncedNames_) return std::nullopt;
+    for (const storage::SegmentPtr& segment : shared_->store->segments()) {
+        if (segment->firstSeq() >= unsyncedFrom_) work.segments.push_back(segment);
+    }
+    if (!work.segments.empty() && work.segments.back()->firstSeq() != unsyncedFrom_) unsyncedNames_ = true;
+    if (unsyncedState_ && journal_.wantsAll()) work.stateSaved = save(Save::kNow);
+    work.names = std::exchange(unsyncedNames_, false);
+    work.state = std::exchange(unsyncedState_, false);
+    return work;
+}
+
+/// Each for itself: what is done need not be done again when something else fails.
+Topic::SyncResults Topic::performSync(const SyncWork& work) const {
+    SyncResults results;
+    results.state = work.stateSaved;
+    if (work.state && results.state) results.state = journal_.sync();
+    for (const storage::SegmentPtr& segment : work.segments) {
+        if (!results.segments || segment->isAbandoned()) continue;
+        results.segments = segment->sync();
+        if (!results.segments) segment->distrust();
+    }
+    if (work.names) results.names = storage::syncDirectory(directory_);
+    if (work.names && results.names) results.names = storage::syncDirectory(directory_.parent_path());
+    return results;
+}
+
+void Topic::endSync(const SyncWork& work, const SyncResults& results) {
     const std::lock_guard lock{mutex_};
     if (closed_) return;
     // After a failure too: a later sync of the same bytes would succeed without having written them.
-    synced_ = std::max(synced_, to);
-    if (!segments.empty()) unsyncedFrom_ = segments.back()->firstSeq();
-    if (!stateSynced) {
+    synced_ = std::max(synced_, work.to);
+    if (!work.segments.empty()) unsyncedFrom_ = work.segments.back()->firstSeq();
+    if (!results.state) {
         unsyncedState_ = true;
         journal_.distrust();
     }
-    if (!namesSynced) unsyncedNames_ = true;
-    if (stateSynced && segmentsSynced && namesSynced && hasMoved_) {
+    if (!results.names) unsyncedNames_ = true;
+    if (results.state && results.segments && results.names && hasMoved_) {
         hasMoved_ = false;
         shared_->mark();
     }
-    for (const auto& synced : {stateSynced, segmentsSynced, namesSynced}) {
+    for (const auto& synced : {results.state, results.segments, results.names}) {
         if (synced) continue;
         unsyncedSince_ = std::min(unsyncedSince_, Clock::now());
-        return noteFailure(from, to, synced.error());
+        return noteFailure(work.from, work.to, synced.error());
     }
 }
 

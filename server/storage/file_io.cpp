@@ -90,6 +90,13 @@ sdk::Result<void> syncDirectory(const fs::path& path) {
     return {};
 }
 
+sdk::Result<void> syncFileSystem(const fs::path& path) {
+    const File directory{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (directory.fd() < 0) return storageError(path, "cannot be opened", errno);
+    if (::syncfs(directory.fd()) != 0) return storageError(path, "cannot be synced", errno);
+    return {};
+}
+
 sdk::Result<void> tryWriting(const fs::path& directory, std::size_t bytes, bool synced) {
     const fs::path path = directory / "room.tmp";
     const sdk::Result<File> file = createFile(path);

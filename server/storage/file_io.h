@@ -58,6 +58,9 @@ sdk::Result<void> replaceFile(const std::filesystem::path& path, sdk::Bytes byte
 /// Syncs a directory, so that names made or renamed in it last.
 sdk::Result<void> syncDirectory(const std::filesystem::path& path);
 
+/// Syncs the file system that `path` is on, with whatever others have written there.
+sdk::Result<void> syncFileSystem(const std::filesystem::path& path);
+
 /// Whether files in `directory` can be made, written with `bytes` bytes and, if `synced`, synced: tried with
 /// one that is removed again.
 sdk::Result<void> tryWriting(const std::filesystem::path& directory, std::size_t bytes, bool synced);

@@ -17,7 +17,7 @@ namespace {
 
 /// A topic's first block is small, so that thousands of quiet topics cost little; each next one is twice as
 /// large up to the most, which amortises allocation and is still returned soon (chosen, bytes).
-constexpr std::size_t kFirstCapacity = 4096;
+constexpr std::size_t kFirstCapacity = 1024;
 constexpr std::size_t kMostCapacity = 262144;
 
 /// What the newest messages of a topic may take of memory, however few they are (chosen, bytes).
