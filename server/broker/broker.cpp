@@ -77,8 +77,9 @@ Result<void> Broker::publish(const sdk::Publication& publication) {
 
 /// Waits until what was changed of `topic` is as safe as a publish would be.
 Result<void> Broker::synced(const TopicPtr& topic) {
-    if (config_.durability == Durability::kPower && !sdk::isEphemeral(topic->name())) syncer_.syncNow(topic);
-    return {};
+    if (config_.durability != Durability::kPower || sdk::isEphemeral(topic->name())) return {};
+    syncer_.syncNow(topic);
+    return topic->syncedState();
 }
 
 Result<std::unique_ptr<sdk::Subscription>> Broker::subscribe(std::string_view topicName,

@@ -69,7 +69,9 @@ Result<void> Broker::start() {
     if (auto restored = restoreTopics(); !restored) return restored;
     metadataWriter_ = std::make_unique<MetadataWriter>(
         config_.dataPath / "nsqd.dat", [this] { return metadata(); }, logger_);
-    return metadataWriter_->flush();
+    // It only follows the topics: on a full disk consumers make space first. health() tells.
+    static_cast<void>(metadataWriter_->flush());
+    return {};
 }
 
 /// The directories of topics tell what there is, nsqd.dat follows them. Only where another server wrote it,

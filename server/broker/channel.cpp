@@ -72,6 +72,7 @@ void Channel::dropBeyond(std::uint64_t most) {
         if (auto skipped = storage::skip(store(), cursor_, step); !skipped) {
             return onUnreadable(skipped.error(), Clock::now());
         }
+        onReadable();
         excess -= step;
         jumpGaps();
     }
@@ -85,6 +86,7 @@ void Channel::empty(const storage::LogCursor& end) {
     for (const Consumer* consumer : consumers_) droppedCount_ += consumer->runs.live();
     clear();
     cursor_ = end;
+    onReadable();
     changed();
     for (Consumer* consumer : consumers_) wait(*consumer);
 }

@@ -157,7 +157,7 @@ private:
     void noteKept(const PendingMessage& message, Clock::time_point due);
     void noteRemoved(std::uint64_t seq);
     bool isSaved() const { return topic_->keeper != nullptr && !ephemeral_; }
-    std::uint64_t passDamaged();
+    void passMissing(std::uint64_t count);
     void onUnreadable(const sdk::Error& error, Clock::time_point now);
     void onReadable();
     storage::LogStore& store() const { return *topic_->store; }

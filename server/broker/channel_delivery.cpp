@@ -81,7 +81,7 @@ void Channel::takeReady(Consumer& consumer, Budget& budget, std::uint64_t most) 
         onReadable();
         storage::Location& at = found.value();
         if (at.frame == nullptr) {
-            ++droppedCount_;  // damaged; the store has reported it
+            ++droppedCount_;  // lost; the store has reported it
             takeFirstReady();
             continue;
         }
@@ -113,19 +113,24 @@ void Channel::takeFresh(Consumer& consumer, Budget& budget, std::uint64_t most) 
     for (;;) {
         const std::uint64_t left = fresh();
         if (left == 0 || most == 0 || budget.messages == 0 || budget.bytes == 0) return;
+        const std::uint64_t before = cursor_.index;
+        const auto entered = storage::enter(store(), cursor_);
+        if (!entered) return onUnreadable(entered.error(), budget.now);
+        if (!entered.value()) passMissing(left);
+        if (cursor_.index != before) {
+            droppedCount_ += cursor_.index - before;  // lost; the store has reported it
+            jumpGaps();
+            continue;  // what may be taken is counted from here
+        }
         std::uint64_t count = std::min({left, most, budget.messages, std::uint64_t{InFlightRun::kMost}});
         if (!gaps_.empty()) count = std::min(count, gaps_.front().fromIndex - cursor_.index);
         if (consumer.sampleRate > 0) count = 1;
-        const std::uint64_t before = cursor_.index;
         auto got = storage::readRun(store(), cursor_, {count, budget.bytes, budget.used});
         if (!got) return onUnreadable(got.error(), budget.now);
         onReadable();
         storage::LogRun& read = got.value();
-        if (read.count == 0 && cursor_.batchLeft > 0) return;  // too large
-        droppedCount_ += cursor_.index - before - read.count;  // damaged; the store has reported it
-        if (read.count == 0) droppedCount_ += passDamaged();
+        if (read.count == 0) return;  // too large
         jumpGaps();
-        if (read.count == 0) continue;
         if (consumer.sampleRate > 0 && !inSample(consumer.sampleRate)) {
             ++droppedCount_;
             continue;
@@ -148,13 +153,16 @@ void Channel::takeFresh(Consumer& consumer, Budget& budget, std::uint64_t most) 
     }
 }
 
-/// The log has nothing where messages should be: they are damaged. Returns how many.
-std::uint64_t Channel::passDamaged() {
-    const std::uint64_t to =
-        gaps_.empty() ? topic_->distributed.load(std::memory_order_seq_cst) : gaps_.front().fromIndex;
-    const std::uint64_t lost = to > cursor_.index ? to - cursor_.index : 0;
-    cursor_.index += lost;
-    return lost;
+/// The log ends before the next `count` messages, which it should have.
+void Channel::passMissing(std::uint64_t count) {
+    std::uint64_t to = cursor_.index + count;
+    if (!gaps_.empty()) to = std::min(to, gaps_.front().fromIndex);
+    if (to <= cursor_.index) return;
+    if (cursor_.segment) {
+        store().reportMissing(cursor_.segment, cursor_.offset,
+                              std::to_string(to - cursor_.index) + " messages behind it are missing");
+    }
+    cursor_.index = to;
 }
 
 /// A file cannot be read now; nothing is lost. It is tried again soon, or when somebody asks.
@@ -308,6 +316,8 @@ std::int64_t Channel::ready(const Consumer& consumer) const {
 void Channel::addSingle(SingleInFlight single) {
     const std::uint64_t seq = single.message.seq;
     const Clock::time_point deadline = single.deadline;
+    // After damage, recovery gives a message twice rather than not at all: the later flight counts.
+    if (const auto same = singles_.find(seq); same != singles_.end()) dropSingle(same->second);
     if (single.owner != nullptr) ++single.owner->singles;
     singleDeadlines_.emplace(deadline, seq);
     singles_.insert_or_assign(seq, std::move(single));

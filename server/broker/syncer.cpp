@@ -78,7 +78,10 @@ void Syncer::syncAll(const std::vector<Topic*>& topics) const {
     }
     std::vector<std::pair<Topic*, Topic::SyncWork>> begun;
     for (Topic* topic : topics) {
-        if (auto work = topic->beginSync()) begun.emplace_back(topic, std::move(*work));
+        auto work = topic->beginSync();
+        if (!work) continue;
+        topic->takeUnsyncedNames();
+        begun.emplace_back(topic, std::move(*work));
     }
     const auto synced = storage::syncFileSystem(fileSystem_);
     for (const auto& [topic, work] : begun) {

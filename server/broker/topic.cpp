@@ -10,7 +10,7 @@ namespace nsq::broker {
 
 namespace {
 
-/// Failures remembered: long after all who may ask have asked (chosen).
+/// Failures remembered apart from each other (chosen).
 constexpr std::size_t kMostFailures = 64;
 
 sdk::Error deleted(const std::string& name) {
@@ -103,7 +103,11 @@ void Topic::noteFailure(std::uint64_t from, std::uint64_t to, const sdk::Error& 
         shared_->mark();
         return;
     }
-    if (failures_.size() == kMostFailures) failures_.erase(failures_.begin());
+    if (failures_.size() == kMostFailures) {
+        // Never forget one that somebody has still to be told of: rather refuse what was between the two.
+        failures_[1].from = failures_[0].from;
+        failures_.erase(failures_.begin());
+    }
     failures_.push_back({from, to, error});
     mayHaveFailed_.store(true, std::memory_order_release);
     shared_->mark();
@@ -235,6 +239,7 @@ sdk::Result<std::filesystem::path> Topic::close() {
     log_.abandon();
     newDeferred_.clear();
     undistributed_.clear();
+    moves_.clear();
     context_.health.recovered(name());
     return putFilesAside();
 }

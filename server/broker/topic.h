@@ -116,7 +116,6 @@ public:
         std::uint64_t from = 0;  ///< messages appended, as log_ counts them
         std::uint64_t to = 0;
         std::vector<storage::SegmentPtr> segments;
-        bool names = false;
         bool state = false;
         sdk::Result<void> stateSaved;
     };
@@ -126,9 +125,14 @@ public:
         sdk::Result<void> names;
     };
 
-    /// sync() in steps, for who syncs many topics at once. Nothing to do: nullopt. THREAD: the syncer.
+    /// sync() in steps, for who syncs the whole file system in between. Nothing to do: nullopt. THREAD: the
+    /// syncer.
     std::optional<SyncWork> beginSync();
+    bool takeUnsyncedNames();
     void endSync(const SyncWork& work, const SyncResults& results);
+
+    /// Whether the state and the names of the files are on the disk, after a sync of this topic. THREAD: any.
+    sdk::Result<void> syncedState() const;
 
     /// Saves all. Nothing is appended or delivered any more.
     sdk::Result<void> finish();
@@ -139,6 +143,20 @@ private:
         std::uint64_t from;
         std::uint64_t to;
         sdk::Error error;
+    };
+
+    /// Messages that were copied out of an old segment, which stays until it is certain that nobody will look
+    /// for them there.
+    struct Move {
+        enum Stage {
+            kCopied,     ///< the copies are written
+            kRelocated,  ///< they are safe, and messages are found there
+            kSaving,     ///< a sync of a state that says so is under way
+        };
+        storage::SegmentHold from;
+        std::map<std::uint64_t, storage::BatchPlace> places;  ///< of the copies, by sequence number
+        std::uint64_t copied;                                 ///< log_.committed() then
+        Stage stage;
     };
 
     void distribute();
@@ -154,7 +172,9 @@ private:
     sdk::Result<void> saveNow() { return save(Save::kNow); }
     bool hasChanged() const;
     storage::TopicState collectState(bool everything);
-    sdk::Result<void> restoreChannels(const storage::TopicState& state, const storage::RecoveredLog& found);
+    void keepOldSegments();
+    sdk::Result<void> restoreChannels(const storage::TopicState& state, bool isWhole,
+                                      const storage::RecoveredLog& found);
     sdk::Result<std::filesystem::path> putFilesAside();
 
     // topic_upkeep.cpp
@@ -163,9 +183,12 @@ private:
     bool isDrained() const;
     void moveStragglers(const storage::Segment& oldest);
     bool areFew(std::uint32_t holds, std::uint64_t messages) const;
-    bool moveOutOf(const storage::SegmentPtr& segment);
+    enum class Moved { kYes, kNotNow, kTooMany };
+    Moved moveOutOf(const storage::SegmentPtr& segment);
+    void relocate(Move& move);
+    void endMoves(const SyncWork& work, bool isSynced);
     void tryDisk();
-    SyncResults performSync(const SyncWork& work) const;
+    SyncResults performSync(const SyncWork& work);
     void letMemoryGo();
     bool needsNoSync() const;
     bool wantsSync(Clock::time_point now) const;
@@ -206,8 +229,8 @@ private:
     bool unsyncedState_ = true;       ///< something other than messages was acknowledged
     Clock::time_point unsyncedSince_ = Clock::time_point::max();
     bool syncing_ = false;
-    bool hasMoved_ =
-        false;  ///< messages, and neither their copies nor the state are synced: nothing is released
+    sdk::Result<void> lastSync_;  ///< how it went
+    std::vector<Move> moves_;
 
     bool emptied_ = false;  ///< since the keeper came last
     bool resting_ = true;   ///< no memory is held

@@ -84,15 +84,21 @@ DeferredMessage deferredOf(const storage::FoundMessage& found) {
     return {fromUnixNs(found.dueNs), {found.seq, found.place, 0}};
 }
 
-/// Messages that were moved out of their segment after `saved`, which does not know of them yet: they came
-/// after it, and where it would look for them they are no more. Rather some twice than one lost.
-void addUnclaimed(const storage::RecoveredLog& found, const storage::ChannelState& saved,
-                  std::vector<DeferredMessage>& pending) {
-    if (found.moved.empty()) return;
-    boost::unordered_flat_set<std::uint64_t> claimed;
+/// The sequence number of the message after `cursor`, or one that none has reached.
+sdk::Result<std::uint64_t> seqAfter(storage::LogStore& store, storage::LogCursor cursor) {
+    const auto run = storage::readRun(store, cursor, {.messages = 1});
+    if (!run) return run.error();
+    return run.value().count == 0 ? UINT64_MAX : run.value().firstSeq;
+}
+
+/// Messages from `next` on that were moved out of their segment, and of which a state that is older than it
+/// should be does not know: where it would look for them they may be no more. Rather some twice than one
+/// lost.
+void addUnclaimed(const storage::RecoveredLog& found, std::uint64_t next,
+                  boost::unordered_flat_set<std::uint64_t> claimed, std::vector<DeferredMessage>& pending) {
     for (const DeferredMessage& message : pending) claimed.insert(message.message.seq);
     for (const auto& [seq, message] : found.moved) {
-        if (seq >= saved.cursor.segment && !claimed.contains(seq)) pending.push_back(deferredOf(message));
+        if (seq >= next && !claimed.contains(seq)) pending.push_back(deferredOf(message));
     }
 }
 
@@ -147,8 +153,9 @@ sdk::Result<void> Topic::save(Save how) {
 sdk::Result<fs::path> Topic::putFilesAside() {
     if (!isSaved()) return fs::path{};
     // No topic's directory begins with a dot.
-    const fs::path aside = directory_.parent_path() / (".deleted-" + directory_.filename().string() + "-" +
-                                                       std::to_string(log_.nextSeq()));
+    static std::atomic<std::uint64_t> count{0};
+    const fs::path aside = directory_.parent_path() /
+                           (".deleted-" + directory_.filename().string() + "-" + std::to_string(++count));
     std::error_code failure;
     fs::rename(directory_, aside, failure);
     if (failure) return storage::storageError(directory_, "cannot be removed", failure.value());
@@ -172,11 +179,13 @@ sdk::Result<std::vector<std::string>> Topic::restore(const std::vector<storage::
     const storage::TopicState* const known = state.value() ? &*state.value() : nullptr;
     const auto found = storage::recoverLog(directory_, known, *shared_->store);
     if (!found) return found.error();
-    log_.resume(found.value().end);
-    log_.skipTo(found.value().nextSeq);
+    log_.resume(found.value().end, found.value().nextSeq);
     const storage::TopicState otherwise = stateFrom(channels);
-    if (auto restored = restoreChannels(known != nullptr ? *known : otherwise, found.value()); !restored)
+    const bool isWhole = warning.empty();
+    if (auto restored = restoreChannels(known != nullptr ? *known : otherwise, isWhole, found.value());
+        !restored)
         return restored.error();
+    if (!found.value().moved.empty()) keepOldSegments();
     distribute();
     // Files that were not needed any more at the end of the last run go soon.
     if (shared_->store->segments().size() > 1) shared_->mark();
@@ -185,7 +194,18 @@ sdk::Result<std::vector<std::string>> Topic::restore(const std::vector<storage::
     return warnings;
 }
 
-sdk::Result<void> Topic::restoreChannels(const storage::TopicState& state,
+/// Copies that this run has found may not be on the disk yet.
+void Topic::keepOldSegments() {
+    if (context_.durability != Durability::kPower) return;
+    for (const storage::SegmentPtr& segment : shared_->store->segments()) {
+        if (segment != log_.lastSegment())
+            moves_.push_back({storage::SegmentHold{segment}, {}, 0, Move::kRelocated});
+    }
+    shared_->mark();
+}
+
+/// `isWhole`: `state` is what was saved last.
+sdk::Result<void> Topic::restoreChannels(const storage::TopicState& state, bool isWhole,
                                          const storage::RecoveredLog& found) {
     const std::vector<storage::SegmentPtr> segments = shared_->store->segments();
     Places places{segments, found};
@@ -200,8 +220,13 @@ sdk::Result<void> Topic::restoreChannels(const storage::TopicState& state,
     const bool isUnknown = state.nextSeq == 0;
     std::vector<DeferredMessage> newer;
     for (const storage::FoundMessage& message : found.deferred) newer.push_back(deferredOf(message));
+    boost::unordered_flat_set<std::uint64_t> claimed;
+    for (const DeferredMessage& message : newer) claimed.insert(message.message.seq);
+    for (const DeferredMessage& message : undistributed_) claimed.insert(message.message.seq);
     if (isUnknown) {
-        for (const auto& [seq, message] : found.moved) newer.push_back(deferredOf(message));
+        for (const auto& [seq, message] : found.moved) {
+            if (!claimed.contains(seq)) newer.push_back(deferredOf(message));
+        }
     }
     for (const storage::ChannelState& saved : state.channels) {
         if (!sdk::isValidChannelName(saved.name)) continue;
@@ -218,7 +243,11 @@ sdk::Result<void> Topic::restoreChannels(const storage::TopicState& state,
         for (const storage::SavedMessage& message : saved.kept.messages) places.add(message, pending);
         for (const storage::SavedMessage& message : saved.inFlight) places.add(message, pending);
         for (const storage::SavedRun& run : saved.runs) places.add(run, pending);
-        if (!isUnknown) addUnclaimed(found, saved, pending);
+        if (!isUnknown && !isWhole) {
+            const auto next = seqAfter(*shared_->store, cursor.value());
+            if (!next) return next.error();
+            addUnclaimed(found, next.value(), claimed, pending);
+        }
         auto channel = std::make_shared<Channel>(saved.name, context_.channel, shared_, distributed_);
         channel->restore(saved, std::move(cursor).value(), std::move(gaps), std::move(pending));
         channels_.emplace(saved.name, std::move(channel));

@@ -46,7 +46,9 @@ std::optional<std::chrono::milliseconds> Topic::keep() {
         if (closed_) return std::nullopt;
         const Clock::time_point now = Clock::now();
         if (const storage::Segment* oldest = oldestNeeded()) moveStragglers(*oldest);
-        mayRecover = save(Save::kIfChanged) && failing_;
+        const auto saved = save(Save::kIfChanged);  // tried again when it fails
+        mayRecover = saved && failing_;
+        if (saved && context_.durability != Durability::kPower) moves_.clear();
         released = releaseSegments();
         const bool isQuiet = now - lastCommit_ >= kRestAfter;
         if (!resting_ && (isQuiet || isDrained())) {
@@ -120,7 +122,7 @@ const storage::Segment* Topic::oldestNeeded() {
 
 std::vector<storage::SegmentPtr> Topic::releaseSegments() {
     const storage::Segment* const oldest = oldestNeeded();
-    if (oldest == nullptr || hasMoved_) return {};
+    if (oldest == nullptr) return {};
     auto released = shared_->store->releaseBefore(oldest);
     for (const storage::SegmentPtr& segment : released) unmoved_.erase(segment->firstSeq());
     return released;
@@ -136,7 +138,10 @@ void Topic::moveStragglers(const storage::Segment& oldest) {
         const auto tried = unmoved_.find(segment->firstSeq());
         if (tried != unmoved_.end() && holds > tried->second / 2) continue;
         const std::uint64_t messages = segments[i + 1]->firstSeq() - segment->firstSeq();
-        if (!areFew(holds, messages) || !moveOutOf(segment)) unmoved_[segment->firstSeq()] = holds;
+        if (std::ranges::any_of(moves_, [&](const Move& move) { return move.from.get() == segment.get(); }))
+            continue;
+        if (!areFew(holds, messages) || moveOutOf(segment) == Moved::kTooMany)
+            unmoved_[segment->firstSeq()] = holds;
     }
 }
 
@@ -146,8 +151,10 @@ bool Topic::areFew(std::uint32_t holds, std::uint64_t messages) const {
     return holds / std::max<std::size_t>(holders, 1) <= std::max(kFew, messages / kFewOf);
 }
 
-/// False: there is too much to move, or it cannot be moved now.
-bool Topic::moveOutOf(const storage::SegmentPtr& segment) {
+/// Copies the messages that hold `segment` to the end of the log.
+Topic::Moved Topic::moveOutOf(const storage::SegmentPtr& segment) {
+    if (log_.committed() != log_.appended())
+        return Moved::kNotNow;  // not into the middle of a turn's publishes
     std::map<std::uint64_t, DeferredMessage> messages;
     for (const auto& [name, channel] : channels_) channel->collectHolding(*segment, messages);
     for (const DeferredMessage& deferred : undistributed_) {
@@ -159,35 +166,58 @@ bool Topic::moveOutOf(const storage::SegmentPtr& segment) {
     std::map<std::uint64_t, storage::Location> frames;
     for (const auto& [seq, deferred] : messages) {
         auto found = finder.find(deferred.message.place, seq);
-        if (!found) return false;
-        if (found.value().frame == nullptr) continue;
+        if (!found) return Moved::kNotNow;
+        if (found.value().frame == nullptr) continue;  // what is damaged cannot be moved
         bytes += storage::frameSize(found.value().frame);
-        if (bytes * kFewOf > segment->size()) return false;
+        if (bytes * kFewOf > segment->size()) return Moved::kTooMany;
         frames.emplace(seq, std::move(found).value());
     }
-    if (frames.empty()) return false;
-    if (log_.committed() != log_.appended()) return false;  // not into the middle of somebody's publishes
-    std::map<std::uint64_t, storage::BatchPlace> places;
+    if (frames.empty()) return messages.empty() ? Moved::kNotNow : Moved::kTooMany;
+    Move move{storage::SegmentHold{segment}, {}, 0, Move::kCopied};
     const std::uint64_t before = log_.committed();
     for (const auto& [seq, frame] : frames) {
         const DeferredMessage& message = messages.at(seq);
         // At once is not never: in a batch header 0 would not be a time.
         const std::int64_t dueNs = std::max<std::int64_t>(toUnixNs(message.due), 1);
-        places.emplace(seq, log_.move(seq, {frame.frame, storage::frameSize(frame.frame)}, dueNs).place);
+        move.places.emplace(seq, log_.move(seq, {frame.frame, storage::frameSize(frame.frame)}, dueNs).place);
     }
     if (auto committed = log_.commit(); !committed) {
         noteFailure(before, log_.appended(), committed.error());
-        return false;
+        return Moved::kNotNow;
     }
+    move.copied = log_.committed();
+    // Under power not before the copies are on the disk: a state that names them may be there first.
+    if (context_.durability != Durability::kPower) relocate(move);
+    moves_.push_back(std::move(move));
+    return frames.size() == messages.size() ? Moved::kYes : Moved::kTooMany;
+}
+
+/// From now on messages are found where their copies are.
+void Topic::relocate(Move& move) {
+    const storage::Segment* const from = move.from.get();
     for (DeferredMessage& deferred : undistributed_) {
-        if (deferred.message.place.segment.get() != segment.get()) continue;
-        const auto place = places.find(deferred.message.seq);
-        if (place != places.end()) deferred.message.place = place->second;
+        if (deferred.message.place.segment.get() != from) continue;
+        const auto place = move.places.find(deferred.message.seq);
+        if (place != move.places.end()) deferred.message.place = place->second;
         saveAllUndistributed_ = true;
     }
-    for (const auto& [name, channel] : channels_) channel->relocate(*segment, places);
-    if (context_.durability == Durability::kPower) hasMoved_ = unsyncedState_ = true;
-    return frames.size() == messages.size();  // what is damaged cannot be moved
+    for (const auto& [name, channel] : channels_) channel->relocate(*from, move.places);
+    move.places.clear();
+    move.stage = Move::kRelocated;
+}
+
+/// What a sync means for the moves that were there when it began.
+void Topic::endMoves(const SyncWork& work, bool isSynced) {
+    if (moves_.empty()) return;
+    for (Move& move : moves_) {
+        if (!isSynced && move.stage == Move::kSaving) move.stage = Move::kRelocated;
+        if (isSynced && move.stage == Move::kCopied && move.copied <= work.to) relocate(move);
+    }
+    // Copies that may never have come to the disk are forgotten: the old segment is tried again.
+    std::erase_if(moves_, [&](const Move& move) {
+        return move.stage == Move::kSaving || (!isSynced && move.stage == Move::kCopied);
+    });
+    shared_->mark();
 }
 
 void Topic::letMemoryGo() {
@@ -209,7 +239,7 @@ bool Topic::needsNoSync() const {
 
 bool Topic::wantsSync(Clock::time_point now) const {
     if (context_.durability == Durability::kMemory || syncing_) return false;
-    if (hasMoved_) return true;
+    if (!moves_.empty()) return true;
     std::uint64_t unsynced = log_.committed() - synced_;
     if (unsynced == 0 && !unsyncedState_) return false;
     if (!channels_.empty() && unsynced > 0) {
@@ -233,52 +263,73 @@ std::optional<Topic::SyncWork> Topic::beginSync() {
     SyncWork work;
     work.from = synced_;
     work.to = log_.committed();
-    if (work.from == work.to && !unsyncedState_ && !unsyncedNames_) return std::nullopt;
+    if (work.from == work.to && !unsyncedState_ && !unsyncedNames_ && moves_.empty()) return std::nullopt;
     for (const storage::SegmentPtr& segment : shared_->store->segments()) {
         if (segment->firstSeq() >= unsyncedFrom_) work.segments.push_back(segment);
     }
     if (!work.segments.empty() && work.segments.back()->firstSeq() != unsyncedFrom_) unsyncedNames_ = true;
-    if (unsyncedState_ && journal_.wantsAll()) work.stateSaved = save(Save::kNow);
-    work.names = std::exchange(unsyncedNames_, false);
+    bool isRelocated = false;
+    for (Move& move : moves_) {
+        if (move.stage != Move::kRelocated) continue;
+        move.stage = Move::kSaving;
+        isRelocated = true;
+    }
+    if (isRelocated || (unsyncedState_ && journal_.wantsAll())) work.stateSaved = save(Save::kNow);
     work.state = std::exchange(unsyncedState_, false);
     return work;
 }
 
+bool Topic::takeUnsyncedNames() {
+    const std::lock_guard lock{mutex_};
+    return std::exchange(unsyncedNames_, false);
+}
+
 /// Each for itself: what is done need not be done again when something else fails.
-Topic::SyncResults Topic::performSync(const SyncWork& work) const {
+Topic::SyncResults Topic::performSync(const SyncWork& work) {
     SyncResults results;
     results.state = work.stateSaved;
     if (work.state && results.state) results.state = journal_.sync();
     for (const storage::SegmentPtr& segment : work.segments) {
-        if (!results.segments || segment->isAbandoned()) continue;
-        results.segments = segment->sync();
-        if (!results.segments) segment->distrust();
+        if (segment->isAbandoned()) continue;
+        const auto synced = segment->sync();
+        if (synced) continue;
+        segment->distrust();
+        results.segments = synced;
     }
-    if (work.names) results.names = storage::syncDirectory(directory_);
-    if (work.names && results.names) results.names = storage::syncDirectory(directory_.parent_path());
+    // Last: the state's file may have been replaced until now.
+    if (takeUnsyncedNames()) {
+        results.names = storage::syncDirectory(directory_);
+        if (results.names) results.names = storage::syncDirectory(directory_.parent_path());
+    }
     return results;
 }
 
 void Topic::endSync(const SyncWork& work, const SyncResults& results) {
     const std::lock_guard lock{mutex_};
     if (closed_) return;
-    // After a failure too: a later sync of the same bytes would succeed without having written them.
-    synced_ = std::max(synced_, work.to);
+    lastSync_ = {};
+    for (const auto& synced : {results.state, results.segments, results.names}) {
+        if (!synced) lastSync_ = synced;
+    }
+    // After a failure also for what was written meanwhile: a later sync of the same bytes would succeed
+    // without having brought them to the disk.
+    const std::uint64_t to = lastSync_ ? work.to : log_.committed();
+    synced_ = std::max(synced_, to);
     if (!work.segments.empty()) unsyncedFrom_ = work.segments.back()->firstSeq();
     if (!results.state) {
         unsyncedState_ = true;
         journal_.distrust();
     }
     if (!results.names) unsyncedNames_ = true;
-    if (results.state && results.segments && results.names && hasMoved_) {
-        hasMoved_ = false;
-        shared_->mark();
-    }
-    for (const auto& synced : {results.state, results.segments, results.names}) {
-        if (synced) continue;
-        unsyncedSince_ = std::min(unsyncedSince_, Clock::now());
-        return noteFailure(work.from, work.to, synced.error());
-    }
+    if (context_.durability == Durability::kPower) endMoves(work, lastSync_.ok());
+    if (lastSync_) return;
+    unsyncedSince_ = std::min(unsyncedSince_, Clock::now());
+    noteFailure(work.from, to, lastSync_.error());
+}
+
+sdk::Result<void> Topic::syncedState() const {
+    const std::lock_guard lock{mutex_};
+    return unsyncedState_ || unsyncedNames_ ? lastSync_ : sdk::Result<void>{};
 }
 
 }  // namespace nsq::broker

@@ -42,8 +42,8 @@ void TurnCommit::run() {
 
 void TurnCommit::onSynced() {
     syncing_ = false;
-    tell();
     if (!publishers_.empty() && !std::exchange(queued_, true)) loop_.atTurnEnd(*this);
+    tell();  // may throw
 }
 
 void TurnCommit::tell() {

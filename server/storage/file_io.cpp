@@ -83,6 +83,15 @@ sdk::Result<void> replaceFile(const fs::path& path, sdk::Bytes bytes) {
     return syncDirectory(path.parent_path());
 }
 
+sdk::Result<void> overwriteFile(const fs::path& path, sdk::Bytes bytes) {
+    const sdk::Result<File> file = openFile(path, O_WRONLY);
+    if (!file) return file.error();
+    if (auto written = writeAt(file.value(), 0, bytes, path); !written) return written;
+    if (::ftruncate(file.value().fd(), static_cast<off_t>(bytes.size())) != 0)
+        return storageError(path, "cannot be cut", errno);
+    return syncFile(file.value(), path);
+}
+
 sdk::Result<void> syncDirectory(const fs::path& path) {
     const File directory{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (directory.fd() < 0) return storageError(path, "cannot be opened", errno);

@@ -55,6 +55,10 @@ sdk::Result<void> syncFile(const File& file, const std::filesystem::path& path);
 /// written beside it, synced, renamed, and the directory synced.
 sdk::Result<void> replaceFile(const std::filesystem::path& path, sdk::Bytes bytes);
 
+/// The same without a second file: a crash may leave neither the old content nor the new. The file must
+/// exist.
+sdk::Result<void> overwriteFile(const std::filesystem::path& path, sdk::Bytes bytes);
+
 /// Syncs a directory, so that names made or renamed in it last.
 sdk::Result<void> syncDirectory(const std::filesystem::path& path);
 

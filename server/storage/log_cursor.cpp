@@ -15,12 +15,13 @@ disk::BatchHeader headerAt(const std::byte* from) {
     return header;
 }
 
-/// Brings memory for the cursor's next bytes.
-sdk::Result<bool> findMemory(LogStore& store, LogCursor& cursor) {
+/// Brings memory for the cursor's next bytes. `overDamage` becomes true when some were passed over.
+sdk::Result<bool> findMemory(LogStore& store, LogCursor& cursor, bool& overDamage) {
     const std::uint64_t wanted = cursor.batchLeft > 0 ? cursor.batch : cursor.offset;
     LogPlace place{cursor.segment, wanted, nullptr};
     const auto found = store.find(place);
     if (!found) return found;
+    overDamage = overDamage || place.overDamage;
     if (place.segment != cursor.segment || place.offset != wanted) {
         // The rest of the current batch, if any, is damaged.
         cursor.batchLeft = 0;
@@ -32,7 +33,7 @@ sdk::Result<bool> findMemory(LogStore& store, LogCursor& cursor) {
 }
 
 /// Moves `cursor` behind the end of its extent. False: there is nothing yet.
-sdk::Result<bool> leaveExtent(LogStore& store, LogCursor& cursor, Extent* next) {
+sdk::Result<bool> leaveExtent(LogStore& store, LogCursor& cursor, Extent* next, bool& overDamage) {
     if (next != nullptr) {
         cursor.segment = next->segment;
         cursor.offset = next->offset;
@@ -40,12 +41,14 @@ sdk::Result<bool> leaveExtent(LogStore& store, LogCursor& cursor, Extent* next) 
         return true;
     }
     if (cursor.extent && !cursor.extent->detached.load(std::memory_order_acquire)) return false;
-    return findMemory(store, cursor);
+    return findMemory(store, cursor, overDamage);
 }
 
-/// Makes a frame of `cursor` the next thing: steps over batch headers, batches out of the log's order, and
-/// into the next memory. False: there is none yet.
-sdk::Result<bool> enterBatch(LogStore& store, LogCursor& cursor) {
+}  // namespace
+
+/// Steps over batch headers, batches out of the log's order, and into the next memory.
+sdk::Result<bool> enter(LogStore& store, LogCursor& cursor) {
+    bool overDamage = false;
     for (;;) {
         Extent* next = nullptr;
         if (cursor.extent) {
@@ -57,6 +60,11 @@ sdk::Result<bool> enterBatch(LogStore& store, LogCursor& cursor) {
                     cursor.offset += batchSize(header);
                     continue;
                 }
+                if (header.firstIndex > cursor.index && !overDamage) {
+                    store.reportMissing(
+                        cursor.segment, cursor.offset,
+                        std::to_string(header.firstIndex - cursor.index) + " messages before it are missing");
+                }
                 cursor.batch = cursor.offset;
                 cursor.batchEnd = cursor.offset + batchSize(header);
                 cursor.offset += sizeof header;
@@ -66,15 +74,13 @@ sdk::Result<bool> enterBatch(LogStore& store, LogCursor& cursor) {
                 return true;
             }
         }
-        const auto moved = leaveExtent(store, cursor, next);
+        const auto moved = leaveExtent(store, cursor, next, overDamage);
         if (!moved || !moved.value()) return moved;
     }
 }
 
-}  // namespace
-
 sdk::Result<LogRun> readRun(LogStore& store, LogCursor& cursor, const LogLimit& limit) {
-    const auto entered = enterBatch(store, cursor);
+    const auto entered = enter(store, cursor);
     if (!entered) return entered.error();
     LogRun run;
     if (!entered.value()) return run;
@@ -123,6 +129,14 @@ BatchPlace copyInMemory(std::uint64_t seq, const Location& message, const Memory
     return {std::move(segment), 0};
 }
 
+Location FrameFinder::missing(const BatchPlace& place, std::uint64_t seq, bool overDamage) {
+    if (!overDamage) {
+        store_.reportMissing(place.segment.pointer(), place.offset,
+                             "message " + std::to_string(seq) + " is not there");
+    }
+    return {};
+}
+
 sdk::Result<Location> FrameFinder::find(const BatchPlace& place, std::uint64_t seq) {
     const SegmentPtr& segment = place.segment.pointer();
     if (segment->isInMemory()) {
@@ -135,16 +149,16 @@ sdk::Result<Location> FrameFinder::find(const BatchPlace& place, std::uint64_t s
         const auto found = store_.findNear(at);
         if (!found) return found.error();
         const bool isThere = found.value() && at.segment == segment && at.offset == place.offset;
-        if (!isThere || !at.extent->has(place.offset)) return Location{};
+        if (!isThere || !at.extent->has(place.offset)) return missing(place, seq, at.overDamage);
         extent_ = std::move(at.extent);
         frame_ = nullptr;
     }
     const std::byte* const batch = extent_->at(place.offset);
-    if (extent_->end() - place.offset < sizeof(disk::BatchHeader)) return Location{};
+    if (extent_->end() - place.offset < sizeof(disk::BatchHeader)) return missing(place, seq, false);
     const disk::BatchHeader header = headerAt(batch);
     // A saved place may be one where no batch begins, if the log lost its end with the machine's power.
-    if (!isIntact(header, segment->knownSalt())) return Location{};
-    if (seq < header.firstSeq || seq - header.firstSeq >= header.count) return Location{};
+    if (!isIntact(header, segment->knownSalt())) return missing(place, seq, false);
+    if (seq < header.firstSeq || seq - header.firstSeq >= header.count) return missing(place, seq, false);
     if (frame_ == nullptr || batch_ != place.offset || seq < seq_) {
         batch_ = place.offset;
         seq_ = header.firstSeq;

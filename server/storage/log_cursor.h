@@ -52,6 +52,10 @@ struct LogLimit {
 /// cursor's; the topic's lock is not needed.
 sdk::Result<LogRun> readRun(LogStore& store, LogCursor& cursor, const LogLimit& limit = {});
 
+/// Makes a message the next thing at `cursor`, passing what is damaged: index then says how much was. False:
+/// there is none yet. kStorage as above.
+sdk::Result<bool> enter(LogStore& store, LogCursor& cursor);
+
 /// Moves `cursor` over `count` messages, or to the end.
 sdk::Result<void> skip(LogStore& store, LogCursor& cursor, std::uint64_t count);
 
@@ -64,10 +68,13 @@ class FrameFinder {
 public:
     explicit FrameFinder(LogStore& store) : store_(store) {}
 
-    /// The frame of message `seq` of the batch at `place`. Without a frame: it is damaged. kStorage.
+    /// The frame of message `seq` of the batch at `place`. Without a frame: it is damaged or not there, which
+    /// is reported to the store. kStorage.
     sdk::Result<Location> find(const BatchPlace& place, std::uint64_t seq);
 
 private:
+    Location missing(const BatchPlace& place, std::uint64_t seq, bool overDamage);
+
     LogStore& store_;
     ExtentPtr extent_;
     std::uint64_t batch_ = 0;  ///< what was found last: in the batch at this offset of the extent's segment

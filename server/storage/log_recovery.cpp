@@ -34,7 +34,10 @@ sdk::Result<std::vector<SegmentPtr>> segmentsIn(const fs::path& directory, LogSt
     fs::directory_iterator entry{directory, failure};
     for (; !failure && entry != fs::directory_iterator{}; entry.increment(failure)) {
         const auto firstSeq = firstSeqOf(entry->path());
-        if (!firstSeq) continue;
+        if (!firstSeq || !entry->is_regular_file(failure)) {
+            if (failure) break;
+            continue;
+        }
         const std::uint64_t size = entry->file_size(failure);
         if (failure) break;
         if (size > disk::kFirstBatch) {

@@ -80,7 +80,7 @@ bool LogStore::findInMemory(LogPlace& place) const {
             extent->segment != place.segment && extent->segment->firstSeq() > place.segment->firstSeq();
         const bool hasIt = extent->segment == place.segment && place.offset < extent->end();
         if (isLater || hasIt || next == nullptr) {
-            if (isLater) place = {extent->segment, extent->offset, nullptr};
+            if (isLater) place = {extent->segment, extent->offset, nullptr, place.overDamage};
             place.extent = extent;
             return true;
         }
@@ -97,7 +97,7 @@ SegmentPtr LogStore::segmentFor(LogPlace& place, std::uint64_t& limit) const {
     };
     auto at = std::ranges::partition_point(segments_, isEarlier);
     for (; at != segments_.end(); ++at) {
-        if (*at != place.segment) place = {*at, disk::kFirstBatch, nullptr};
+        if (*at != place.segment) place = {*at, disk::kFirstBatch, nullptr, place.overDamage};
         limit = memory_ && memory_->segment == *at ? memory_->offset : (*at)->size();
         if (place.offset < limit) return *at;
         if (memory_ && memory_->segment == *at) return nullptr;
@@ -115,7 +115,8 @@ sdk::Result<bool> LogStore::find(LogPlace& place, std::size_t wanted) {
             if (!memory_ || isBefore(place, *memory_)) segment = segmentFor(place, limit);
             if (!segment) {
                 if (!memory_) return false;
-                if (isBefore(place, *memory_)) place = {memory_->segment, memory_->offset, nullptr};
+                if (isBefore(place, *memory_))
+                    place = {memory_->segment, memory_->offset, nullptr, place.overDamage};
                 return findInMemory(place);
             }
         }
@@ -127,12 +128,21 @@ sdk::Result<bool> LogStore::find(LogPlace& place, std::size_t wanted) {
         }
         report(segment, chunk.value().damage);
         place.offset = chunk.value().damage.to;
+        place.overDamage = true;
     }
 }
 
 std::uint64_t LogStore::damagedBatches() const {
     const std::lock_guard lock{mutex_};
     return reported_.size();
+}
+
+void LogStore::reportMissing(const SegmentPtr& segment, std::uint64_t offset, const std::string& what) {
+    {
+        const std::lock_guard lock{mutex_};
+        if (!reported_.emplace(segment->firstSeq(), offset).second) return;
+    }
+    note(segment->path().string() + ": byte " + std::to_string(offset) + ": " + what);
 }
 
 bool LogStore::report(const SegmentPtr& segment, const Damage& damage) {

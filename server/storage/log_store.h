@@ -15,7 +15,8 @@ namespace nsq::storage {
 struct LogPlace {
     SegmentPtr segment;
     std::uint64_t offset = 0;
-    ExtentPtr extent;  ///< memory that has it, once found
+    ExtentPtr extent;         ///< memory that has it, once found
+    bool overDamage = false;  ///< something damaged was passed on the way, and reported
 };
 
 /// Where the bytes of a topic's log are: its newest ones in memory, all of them in segment files. Readers use
@@ -57,6 +58,10 @@ public:
 
     /// Batches found damaged so far.
     std::uint64_t damagedBatches() const;
+
+    /// Messages are not where they should be, at `offset` of `segment`, and no damage was found there: `what`
+    /// says so. Counted as a damaged batch, and told of once.
+    void reportMissing(const SegmentPtr& segment, std::uint64_t offset, const std::string& what);
 
     /// Something is wrong with a file.
     void note(const std::string& report) const { tell_(report); }

@@ -52,7 +52,7 @@ Segment::~Segment() {
 
 SegmentPtr Segment::create(std::filesystem::path path, std::uint64_t firstSeq, std::uint64_t firstIndex) {
     SegmentPtr segment{new Segment(std::move(path), firstSeq)};
-    segment->firstIndex_ = firstIndex;
+    segment->firstIndex_.store(firstIndex, std::memory_order_relaxed);
     segment->salt_.store(std::random_device{}(), std::memory_order_relaxed);
     return segment;
 }
@@ -99,10 +99,20 @@ void Segment::rest() {
 }
 
 sdk::Result<void> Segment::writeHeader(const File& file) {
-    const disk::SegmentHeader header =
-        sealed({disk::kSegmentMagic, disk::kVersion, knownSalt(), firstSeq_, firstIndex_, 0, 0});
+    const disk::SegmentHeader header = sealed({disk::kSegmentMagic, disk::kVersion, knownSalt(), firstSeq_,
+                                               firstIndex_.load(std::memory_order_relaxed), 0, 0});
     const disk::SegmentHeader both[] = {header, header};
     return writeAt(file, 0, std::as_bytes(std::span{both}), path_);
+}
+
+/// Writes the header again if that is due. It stays due until it was written.
+sdk::Result<void> Segment::renewHeader(const File& file) {
+    if (!headerDue_.exchange(false, std::memory_order_acq_rel)) return {};
+    const auto known = salt();
+    auto written = known ? sdk::Result<void>{} : known.error();
+    if (known && known.value()) written = writeHeader(file);
+    if (!written) distrust();
+    return written;
 }
 
 sdk::Result<void> Segment::write(std::uint64_t offset, std::span<const sdk::Bytes> pieces) {
@@ -111,7 +121,7 @@ sdk::Result<void> Segment::write(std::uint64_t offset, std::span<const sdk::Byte
     if (!opened) return opened.error();
     const File& file = *opened.value();
     sdk::Result<void> written;
-    if (headerDue_.exchange(false, std::memory_order_acq_rel) || before == 0) written = writeHeader(file);
+    if (before == 0) written = writeHeader(file);
     std::uint64_t end = offset;
     for (std::size_t i = 0; i < pieces.size() && written; ++i) {
         written = writeAt(file, end, pieces[i], path_);
@@ -141,7 +151,9 @@ sdk::Result<std::size_t> Segment::read(std::uint64_t offset, std::span<std::byte
 sdk::Result<void> Segment::sync() {
     if (!isWritten()) return {};
     const auto opened = file(false);
+    if (!opened && isAbandoned()) return {};  // removed meanwhile
     if (!opened) return opened.error();
+    if (auto renewed = renewHeader(*opened.value()); !renewed) return renewed;
     return syncFile(*opened.value(), path_);
 }
 
@@ -158,6 +170,7 @@ sdk::Result<std::optional<std::uint32_t>> Segment::salt() {
                               path_.string() + ": format version " + std::to_string(header.version) +
                                   ", this server reads " + std::to_string(disk::kVersion)};
         }
+        firstIndex_.store(header.firstIndex, std::memory_order_relaxed);
         salt_.store(header.salt, std::memory_order_relaxed);
         return Salt{header.salt};
     }

@@ -58,8 +58,8 @@ public:
     /// Reads up to `to.size()` bytes at `offset`; fewer only where the file ends. kStorage.
     sdk::Result<std::size_t> read(std::uint64_t offset, std::span<std::byte> to);
 
-    /// A sync failed: what was written may never come to the disk. The header is written again with the next
-    /// write.
+    /// A sync failed: what was written may never come to the disk. The header is written again before the
+    /// next sync.
     void distrust() { headerDue_.store(true, std::memory_order_release); }
 
     /// Waits until all that was written before is on the disk. kStorage.
@@ -98,10 +98,11 @@ private:
 
     sdk::Result<std::shared_ptr<File>> file(bool create);
     sdk::Result<void> writeHeader(const File& file);
+    sdk::Result<void> renewHeader(const File& file);
 
     const std::filesystem::path path_;
     const std::uint64_t firstSeq_;
-    std::uint64_t firstIndex_ = 0;
+    std::atomic<std::uint64_t> firstIndex_{0};
     std::atomic<std::uint64_t> size_{0};
     std::atomic<std::uint32_t> references_{0};
     std::atomic<std::uint32_t> holds_{0};

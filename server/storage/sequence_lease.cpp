@@ -93,7 +93,12 @@ sdk::Result<void> SequenceLease::close(std::uint64_t end) {
 }
 
 sdk::Result<void> SequenceLease::write(std::uint64_t limit) {
-    if (auto written = replaceFile(file_, sdk::asBytes(lineOf(limit))); !written) return written;
+    const std::string line = lineOf(limit);
+    auto written = replaceFile(file_, sdk::asBytes(line));
+    // On a full disk there is no room for a second file. Torn, it is found to be damaged, which is not that
+    // bad.
+    if (!written && overwriteFile(file_, sdk::asBytes(line))) written = {};
+    if (!written) return written;
     limit_.store(limit, std::memory_order_release);
     return {};
 }

@@ -74,10 +74,14 @@ TopicLog::TopicLog(std::uint64_t firstSeq, LogConfig config, std::shared_ptr<Log
     }
 }
 
-void TopicLog::resume(const LogEnd& end) {
+void TopicLog::resume(const LogEnd& end, std::uint64_t nextSeq) {
     index_ = committedIndex_ = end.index;
-    if (!end.segment) return;
     newSegments_.clear();
+    const std::vector<SegmentPtr> segments = store_->segments();
+    lastSegment_ = segments.empty() ? nullptr : segments.back();
+    // Files are read in the order of their names: no number may be below that of the last one.
+    skipTo(std::max(nextSeq, lastSegment_ ? lastSegment_->firstSeq() : 0));
+    if (!end.segment) return beginSegment();
     lastSegment_ = end.segment;
     lastOffset_ = end.offset;
 }

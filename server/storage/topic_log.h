@@ -47,8 +47,9 @@ public:
     /// The first message gets `firstSeq`.
     TopicLog(std::uint64_t firstSeq, LogConfig config, std::shared_ptr<LogStore> store);
 
-    /// Continues behind files of an earlier run, which the store has.
-    void resume(const LogEnd& end);
+    /// Continues behind files of an earlier run, which the store has, with the message `nextSeq` or a later
+    /// one.
+    void resume(const LogEnd& end, std::uint64_t nextSeq);
 
     /// Appends messages, published at `timestampNs` (Unix epoch).
     void append(std::span<const sdk::Bytes> bodies, std::int64_t timestampNs);

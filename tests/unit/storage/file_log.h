@@ -99,8 +99,7 @@ private:
     void open(const storage::RecoveredLog& found) {
         if (!store_) store_ = newStore();
         log_.emplace(nextFirstSeq_, config_, store_);
-        log_->resume(found.end);
-        log_->skipTo(found.nextSeq);
+        log_->resume(found.end, found.nextSeq);
     }
 
     const TemporaryDirectory directory_;

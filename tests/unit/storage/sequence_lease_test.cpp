@@ -127,6 +127,7 @@ TEST_CASE("a lease that cannot be written is an error, and covers nothing", "[se
     const auto lease = openLease(directory / "l");
     const std::uint64_t limit = fileLimit(directory / "l");
     std::filesystem::create_directory(directory / "l.tmp");
+    std::filesystem::rename(directory / "l", directory / "aside");
     CHECK_FALSE(lease->cover(limit + 1));
     CHECK_FALSE(lease->cover(limit + 1));
     CHECK(lease->cover(limit));
@@ -134,6 +135,17 @@ TEST_CASE("a lease that cannot be written is an error, and covers nothing", "[se
     CHECK(lease->cover(limit + 1));
     std::string warning;
     CHECK_FALSE(SequenceLease::open(directory / "no/such", warning));
+}
+
+TEST_CASE("where there is no room for a second file a lease is written in place", "[sequence_lease]") {
+    const test::TemporaryDirectory directory;
+    const auto lease = openLease(directory / "l");
+    const std::uint64_t limit = fileLimit(directory / "l");
+    std::filesystem::create_directory(directory / "l.tmp");
+    CHECK(lease->cover(limit + 1));
+    CHECK(fileLimit(directory / "l") > limit);
+    CHECK(lease->close(limit));
+    CHECK(fileLimit(directory / "l") == limit);
 }
 
 TEST_CASE("a damaged lease is a warning, and numbers go on ahead of the clock", "[sequence_lease]") {
