@@ -136,6 +136,7 @@ void Server::startBroker() {
     config.syncEvery = options.syncEvery;
     config.syncTimeout = std::chrono::ceil<std::chrono::milliseconds>(options.syncTimeout);
     config.maxMsgTimeout = limits_.maxMsgTimeout;
+    config.maxMsgSize = options.maxMsgSize;
     config.maxChannelConsumers = static_cast<int>(options.maxChannelConsumers);
     auto broker = std::make_unique<broker::Broker>(config, logger_);
     orThrow(broker->start(), ExitStatus::kDataPath);

@@ -32,6 +32,7 @@ struct BrokerConfig {
     std::int64_t syncEvery = 2500;
     std::chrono::milliseconds syncTimeout{2000};
     std::chrono::milliseconds maxMsgTimeout{900'000};
+    std::int64_t maxMsgSize = 1048576;
     int maxChannelConsumers = 0;
 };
 
@@ -95,7 +96,13 @@ private:
     sdk::Result<void> restoreTopics();
     sdk::Result<void> restoreTopic(const std::string& name,
                                    const std::vector<storage::ChannelMetadata>& channels);
+
+    // broker_take_over.cpp: from a stock nsqd.
     sdk::Result<void> takeOver(const storage::TopicMetadata& foreign);
+    sdk::Result<void> takeOverQueues();
+    sdk::Result<void> takeOverQueues(std::span<const storage::StockQueue> queues,
+                                     std::vector<storage::StockRemoval>& drained);
+
     sdk::Result<void> finishTopic(Topic& topic) const;
     std::vector<storage::TopicMetadata> metadata() const;
     void metadataChanged();

@@ -67,6 +67,7 @@ Result<void> Broker::start() {
                          static_cast<std::uint64_t>(config_.syncEvery),
                          config_.syncTimeout});
     if (auto restored = restoreTopics(); !restored) return restored;
+    if (auto taken = takeOverQueues(); !taken) return taken;
     metadataWriter_ = std::make_unique<MetadataWriter>(
         config_.dataPath / "nsqd.dat", [this] { return metadata(); }, logger_);
     return metadataWriter_->flush();
@@ -105,20 +106,6 @@ Result<void> Broker::restoreTopic(const std::string& name,
     for (const std::string& warning : warnings.value()) logger_.error("TOPIC({}): {}", name, warning);
     lease_->retire(topic->nextSeq());
     topics_.emplace(name, topic);
-    return {};
-}
-
-/// Another server's metadata: what it names exists, and is paused as it says.
-Result<void> Broker::takeOver(const storage::TopicMetadata& foreign) {
-    const Result<TopicPtr> topic = makeTopic(foreign.name);
-    if (!topic) return topic.error();
-    if (auto paused = topic.value()->setPaused(foreign.paused); !paused) return paused;
-    for (const storage::ChannelMetadata& channel : foreign.channels) {
-        const Result<ChannelPtr> made = makeChannel(*topic.value(), channel.name);
-        if (!made) return made.error();
-        if (auto paused = topic.value()->setChannelPaused(*made.value(), channel.paused); !paused)
-            return paused;
-    }
     return {};
 }
 

@@ -34,7 +34,7 @@ std::optional<std::chrono::milliseconds> Topic::keep() {
     bool sync = false;
     {
         const std::lock_guard lock{mutex_};
-        if (closed_) return std::nullopt;
+        if (closed_ || importFrom_) return std::nullopt;
         const Clock::time_point now = Clock::now();
         if (const storage::Segment* oldest = oldestNeeded()) moveStragglers(*oldest);
         static_cast<void>(save(Save::kIfChanged));  // a failure is noted, and tried again
