@@ -51,8 +51,7 @@ Result<void> Broker::openLease() {
     return {};
 }
 
-Result<void> Broker::start() {
-    if (auto opened = openLease(); !opened) return opened;
+void Broker::makeContext() {
     context_.reset(
         new TopicContext{{scan_, config_.maxMsgTimeout, config_.maxChannelConsumers, config_.nodeId},
                          *lease_,
@@ -66,16 +65,22 @@ Result<void> Broker::start() {
                          static_cast<std::uint64_t>(config_.memQueueSize),
                          static_cast<std::uint64_t>(config_.syncEvery),
                          config_.syncTimeout});
-    if (auto restored = restoreTopics(); !restored) return restored;
-    if (auto taken = takeOverQueues(); !taken) return taken;
+}
+
+Result<void> Broker::start() {
+    if (auto opened = openLease(); !opened) return opened;
+    makeContext();
+    const auto foreign = restoreTopics();
+    if (!foreign) return foreign.error();
+    if (auto taken = takeOver(foreign.value()); !taken) return taken;
     metadataWriter_ = std::make_unique<MetadataWriter>(
         config_.dataPath / "nsqd.dat", [this] { return metadata(); }, logger_);
     return metadataWriter_->flush();
 }
 
 /// The directories of topics tell what there is, nsqd.dat follows them. Only where another server wrote it,
-/// it has more to say; and where the state of a topic is damaged it knows its channels.
-Result<void> Broker::restoreTopics() {
+/// it has more to say: that is returned; and where the state of a topic is damaged it knows its channels.
+Result<std::vector<storage::TopicMetadata>> Broker::restoreTopics() {
     const auto names = topicsIn(config_.dataPath / "topics");
     if (!names) return names.error();
     std::string warning;
@@ -87,13 +92,10 @@ Result<void> Broker::restoreTopics() {
         const auto known = std::ranges::find(metadata.topics, name, &storage::TopicMetadata::name);
         const bool isKnown = known != metadata.topics.end();
         static const std::vector<storage::ChannelMetadata> kNone;
-        if (auto restored = restoreTopic(name, isKnown ? known->channels : kNone); !restored) return restored;
+        if (auto restored = restoreTopic(name, isKnown ? known->channels : kNone); !restored)
+            return restored.error();
     }
-    if (metadata.isOurs) return {};
-    for (const storage::TopicMetadata& topic : metadata.topics) {
-        if (auto taken = takeOver(topic); !taken) return taken;
-    }
-    return {};
+    return metadata.isOurs ? std::vector<storage::TopicMetadata>{} : metadata.topics;
 }
 
 Result<void> Broker::restoreTopic(const std::string& name,

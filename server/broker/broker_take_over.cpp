@@ -9,6 +9,13 @@ namespace nsq::broker {
 
 using sdk::Result;
 
+Result<void> Broker::takeOver(const std::vector<storage::TopicMetadata>& foreign) {
+    for (const storage::TopicMetadata& topic : foreign) {
+        if (auto taken = takeOver(topic); !taken) return taken;
+    }
+    return takeOverQueues();
+}
+
 /// Another server's metadata: what it names exists, and is paused as it says.
 Result<void> Broker::takeOver(const storage::TopicMetadata& foreign) {
     const Result<TopicPtr> topic = makeTopic(foreign.name);

@@ -118,6 +118,10 @@ public:
     storage::TopicMetadata metadata() const;
     std::uint64_t nextSeq() const;
 
+    /// Shows every message that no channel has yet. kStorage, or what `visit` returns. THREAD: nobody uses
+    /// the topic.
+    sdk::Result<void> visitHeld(const HeldVisitor& visit);
+
     /// Saves what changed, removes files nobody needs, lets memory go. Returns when to come again at the
     /// latest, if so. THREAD: the keeper.
     std::optional<std::chrono::milliseconds> keep();
