@@ -5,6 +5,7 @@
 #include <csignal>
 #include <iostream>
 
+#include "application/export_command.h"
 #include "application/server.h"
 #include "application/start_error.h"
 #include "application/version.h"
@@ -113,6 +114,7 @@ int runProgram(const std::string& program, const std::vector<std::string>& argum
         return 0;
     }
     if (options.value().version) return printVersion(options.value());
+    if (!options.value().exportDiskqueue.empty()) return exportDiskqueue(options.value());
     prepareSignals();
     raiseFileLimit();
     Application application{prepareLaunch(options.value())};

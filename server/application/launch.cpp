@@ -79,8 +79,8 @@ void resolvePaths(options::Options& options) {
     try {
         if (options.dataPath.empty()) options.dataPath = std::filesystem::current_path().string();
         if (options.pluginDir.empty()) options.pluginDir = ownPluginDir();
-        for (std::string* path :
-             {&options.dataPath, &options.pluginDir, &options.logFile, &options.pidfile}) {
+        for (std::string* path : {&options.dataPath, &options.exportDiskqueue, &options.pluginDir,
+                                  &options.logFile, &options.pidfile}) {
             makeAbsolute(*path);
         }
     } catch (const std::filesystem::filesystem_error& error) {

@@ -3,6 +3,7 @@
 #include <Poco/Environment.h>
 #include <Poco/Util/MapConfiguration.h>
 
+#include "application/broker_config.h"
 #include "application/start_error.h"
 #include "application/version.h"
 #include "logging/logging.h"
@@ -39,11 +40,6 @@ options::Options shownOptions(const Launch& launch, const sdk::ServerInfo& info)
     options.broadcastTcpPort = info.broadcastTcpPort;
     options.broadcastHttpPort = info.broadcastHttpPort;
     return options;
-}
-
-broker::Durability durabilityOf(std::string_view option) {
-    if (option == "memory") return broker::Durability::kMemory;
-    return option == "power" ? broker::Durability::kPower : broker::Durability::kCrash;
 }
 
 Poco::AutoPtr<Poco::Util::AbstractConfiguration> settingsOf(const options::Options& options,
@@ -126,18 +122,7 @@ bool Server::stop() {
 }
 
 void Server::startBroker() {
-    const options::Options& options = launch_->options;
-    broker::BrokerConfig config;
-    config.dataPath = launch_->data.path();
-    config.nodeId = static_cast<int>(options.nodeId);
-    config.memQueueSize = options.memQueueSize;
-    config.maxBytesPerFile = options.maxBytesPerFile;
-    config.durability = durabilityOf(options.durability);
-    config.syncEvery = options.syncEvery;
-    config.syncTimeout = std::chrono::ceil<std::chrono::milliseconds>(options.syncTimeout);
-    config.maxMsgTimeout = limits_.maxMsgTimeout;
-    config.maxChannelConsumers = static_cast<int>(options.maxChannelConsumers);
-    auto broker = std::make_unique<broker::Broker>(config, logger_);
+    auto broker = std::make_unique<broker::Broker>(brokerConfig(launch_->options, launch_->data), logger_);
     orThrow(broker->start(), ExitStatus::kDataPath);
     broker_ = std::move(broker);
 }

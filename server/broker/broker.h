@@ -15,6 +15,7 @@
 #include "broker/keeper.h"
 #include "broker/metadata_writer.h"
 #include "broker/queue_scan.h"
+#include "broker/stock_export.h"
 #include "broker/syncer.h"
 #include "broker/topic.h"
 #include "broker/turn_commit.h"
@@ -32,6 +33,7 @@ struct BrokerConfig {
     std::int64_t syncEvery = 2500;
     std::chrono::milliseconds syncTimeout{2000};
     std::chrono::milliseconds maxMsgTimeout{900'000};
+    std::int64_t maxMsgSize = 1048576;
     int maxChannelConsumers = 0;
 };
 
@@ -44,6 +46,15 @@ public:
     /// Restores what an earlier run left in the data directory. kStorage when the directory cannot be used.
     /// THREAD: main, before anything else is called.
     sdk::Result<void> start();
+
+    /// Instead of start(), for exportTo() only: restores without changing anything but what a start has to
+    /// repair. kStorage, also when there is something of a stock nsqd that a start would take over.
+    sdk::Result<void> openForExport();
+
+    /// Writes everything into `directory`, which is made, or empty, as a stock nsqd's data directory.
+    /// kInvalid when it is no such directory; kStorage: it is incomplete then, and a stock nsqd does not
+    /// start on it.
+    sdk::Result<ExportSummary> exportTo(const std::filesystem::path& directory) const;
 
     /// Refuses publishes from now on. THREAD: any.
     void refusePublishes() { exiting_.store(true, std::memory_order_release); }
@@ -93,10 +104,18 @@ private:
     sdk::Result<void> removeTopic(const TopicPtr& topic);
     sdk::Result<void> synced(const TopicPtr& topic);
     sdk::Result<void> openLease();
-    sdk::Result<void> restoreTopics();
+    void makeContext();
+    sdk::Result<std::vector<storage::TopicMetadata>> restoreTopics();
     sdk::Result<void> restoreTopic(const std::string& name,
                                    const std::vector<storage::ChannelMetadata>& channels);
+
+    // broker_take_over.cpp: from a stock nsqd.
+    sdk::Result<void> takeOver(const std::vector<storage::TopicMetadata>& foreign);
     sdk::Result<void> takeOver(const storage::TopicMetadata& foreign);
+    sdk::Result<void> takeOverQueues();
+    sdk::Result<void> takeOverQueues(std::span<const storage::StockQueue> queues,
+                                     std::vector<storage::StockRemoval>& drained);
+
     sdk::Result<void> finishTopic(Topic& topic) const;
     std::vector<storage::TopicMetadata> metadata() const;
     void metadataChanged();

@@ -51,8 +51,7 @@ Result<void> Broker::openLease() {
     return {};
 }
 
-Result<void> Broker::start() {
-    if (auto opened = openLease(); !opened) return opened;
+void Broker::makeContext() {
     context_.reset(
         new TopicContext{{scan_, config_.maxMsgTimeout, config_.maxChannelConsumers, config_.nodeId},
                          *lease_,
@@ -66,7 +65,14 @@ Result<void> Broker::start() {
                          static_cast<std::uint64_t>(config_.memQueueSize),
                          static_cast<std::uint64_t>(config_.syncEvery),
                          config_.syncTimeout});
-    if (auto restored = restoreTopics(); !restored) return restored;
+}
+
+Result<void> Broker::start() {
+    if (auto opened = openLease(); !opened) return opened;
+    makeContext();
+    const auto foreign = restoreTopics();
+    if (!foreign) return foreign.error();
+    if (auto taken = takeOver(foreign.value()); !taken) return taken;
     metadataWriter_ = std::make_unique<MetadataWriter>(
         config_.dataPath / "nsqd.dat", [this] { return metadata(); }, logger_);
     // It only follows the topics: on a full disk consumers make space first. health() tells.
@@ -75,8 +81,8 @@ Result<void> Broker::start() {
 }
 
 /// The directories of topics tell what there is, nsqd.dat follows them. Only where another server wrote it,
-/// it has more to say; and where the state of a topic is damaged it knows its channels.
-Result<void> Broker::restoreTopics() {
+/// it has more to say: that is returned; and where the state of a topic is damaged it knows its channels.
+Result<std::vector<storage::TopicMetadata>> Broker::restoreTopics() {
     const auto names = topicsIn(config_.dataPath / "topics");
     if (!names) return names.error();
     std::string warning;
@@ -88,13 +94,10 @@ Result<void> Broker::restoreTopics() {
         const auto known = std::ranges::find(metadata.topics, name, &storage::TopicMetadata::name);
         const bool isKnown = known != metadata.topics.end();
         static const std::vector<storage::ChannelMetadata> kNone;
-        if (auto restored = restoreTopic(name, isKnown ? known->channels : kNone); !restored) return restored;
+        if (auto restored = restoreTopic(name, isKnown ? known->channels : kNone); !restored)
+            return restored.error();
     }
-    if (metadata.isOurs) return {};
-    for (const storage::TopicMetadata& topic : metadata.topics) {
-        if (auto taken = takeOver(topic); !taken) return taken;
-    }
-    return {};
+    return metadata.isOurs ? std::vector<storage::TopicMetadata>{} : metadata.topics;
 }
 
 Result<void> Broker::restoreTopic(const std::string& name,
@@ -107,20 +110,6 @@ Result<void> Broker::restoreTopic(const std::string& name,
     for (const std::string& warning : warnings.value()) logger_.error("TOPIC({}): {}", name, warning);
     lease_->retire(topic->nextSeq());
     topics_.emplace(name, topic);
-    return {};
-}
-
-/// Another server's metadata: what it names exists, and is paused as it says.
-Result<void> Broker::takeOver(const storage::TopicMetadata& foreign) {
-    const Result<TopicPtr> topic = makeTopic(foreign.name);
-    if (!topic) return topic.error();
-    if (auto paused = topic.value()->setPaused(foreign.paused); !paused) return paused;
-    for (const storage::ChannelMetadata& channel : foreign.channels) {
-        const Result<ChannelPtr> made = makeChannel(*topic.value(), channel.name);
-        if (!made) return made.error();
-        if (auto paused = topic.value()->setChannelPaused(*made.value(), channel.paused); !paused)
-            return paused;
-    }
     return {};
 }
 

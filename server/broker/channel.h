@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "broker/consumer.h"
+#include "broker/held_message.h"
 #include "broker/pending.h"
 #include "broker/topic_shared.h"
 #include "nsq/sdk/broker.h"
@@ -122,6 +123,10 @@ public:
     /// The messages that hold `segment`, by sequence number.
     void collectHolding(const storage::Segment& segment,
                         std::map<std::uint64_t, DeferredMessage>& messages) const;
+
+    /// Shows every message it has: those that came back, those it has not taken from the log, and the
+    /// deferred ones. kStorage, or what `visit` returns. THREAD: nobody uses the topic.
+    sdk::Result<void> visitHeld(const HeldVisitor& visit) const;
 
     /// Where those messages are now.
     void relocate(const storage::Segment& from, const std::map<std::uint64_t, storage::BatchPlace>& places);

@@ -122,26 +122,29 @@ sdk::Result<void> Topic::outcome(std::uint64_t append) const {
 }
 
 void Topic::distribute() {
-    if (!paused_ && !channels_.empty()) {
-        const storage::LogCursor end = log_.end();
-        const std::uint64_t total = end.index - distributed_.index + undistributed_.size();
-        distributed_ = end;
-        shared_->distributed.store(end.index, std::memory_order_seq_cst);
-        if (total == 0) return;
-        for (const auto& [name, channel] : channels_) channel->onDistributed(total, undistributed_);
-        if (!undistributed_.empty()) {
-            undistributed_.clear();
-            saveAllUndistributed_ = true;
-        }
-    }
+    if (!paused_ && !channels_.empty()) handOver();
     limitEphemeral();
+}
+
+/// The channels get what they do not have yet.
+void Topic::handOver() {
+    const storage::LogCursor end = log_.end();
+    const std::uint64_t total = end.index - distributed_.index + undistributed_.size();
+    distributed_ = end;
+    shared_->distributed.store(end.index, std::memory_order_seq_cst);
+    if (total == 0) return;
+    for (const auto& [name, channel] : channels_) channel->onDistributed(total, undistributed_);
+    if (!undistributed_.empty()) {
+        undistributed_.clear();
+        saveAllUndistributed_ = true;
+    }
 }
 
 /// Nothing ephemeral goes to the disk: beyond mem-queue-size the oldest messages are dropped.
 void Topic::limitEphemeral() {
     if (ephemeral_ && waitingHere() > context_.memQueueSize) {
         storage::LogCursor to = distributed_;
-        if (storage::skip(log_.store(), to, waitingHere() - context_.memQueueSize)) dropUndistributed(to);
+        if (storage::skip(log_.store(), to, waitingHere() - context_.memQueueSize)) passOver(to);
     }
     for (const auto& [name, channel] : channels_) {
         if (ephemeral_ || sdk::isEphemeral(name)) channel->dropBeyond(context_.memQueueSize);
@@ -194,16 +197,18 @@ std::shared_ptr<Channel> Topic::removeChannel(std::string_view name, bool onlyIf
 sdk::Result<void> Topic::empty() {
     const std::lock_guard lock{mutex_};
     const storage::LogCursor end = log_.end();
-    if (end.index != distributed_.index) dropUndistributed(end);
+    if (end.index != distributed_.index) passOver(end);
     undistributed_.clear();
     saveAllUndistributed_ = true;
     emptied_ = true;
     return saveNow();
 }
 
-/// Drops messages up to `to`.
-void Topic::dropUndistributed(const storage::LogCursor& to) {
-    for (const auto& [name, channel] : channels_) channel->skipUndistributed(distributed_, to);
+/// The messages up to `to` are distributed, but no channel gets them, or only one.
+void Topic::passOver(const storage::LogCursor& to, const Channel* butFor) {
+    for (const auto& [name, channel] : channels_) {
+        if (channel.get() != butFor) channel->skipUndistributed(distributed_, to);
+    }
     distributed_ = to;
     shared_->distributed.store(to.index, std::memory_order_seq_cst);
     // Who looked in between saw too little, and waits.

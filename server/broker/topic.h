@@ -19,6 +19,7 @@
 #include "storage/metadata.h"
 #include "storage/sequence_lease.h"
 #include "storage/state_journal.h"
+#include "storage/stock_queue.h"
 #include "storage/topic_log.h"
 
 namespace nsq::broker {
@@ -60,6 +61,20 @@ public:
     /// Becomes what an earlier run left. `channels` is used where the topic's own state is damaged. Returns
     /// what there is to say about it. kStorage when files cannot be read. Instead of create().
     sdk::Result<std::vector<std::string>> restore(const std::vector<storage::ChannelMetadata>& channels);
+
+    // topic_import.cpp: taking in another server's queues, whole or not at all. THREAD: main, at the start.
+
+    /// What is imported before endImport() is undone when this run ends without it. kStorage.
+    sdk::Result<void> beginImport();
+
+    /// Appends a message that commitImport() makes available. kStorage.
+    sdk::Result<void> import(const storage::TopicLog::Imported& message);
+
+    /// What was appended is for one channel only, or, with null, for all as if it were published. kStorage.
+    sdk::Result<void> commitImport(const Channel* only);
+
+    /// All of these queues is in. They are removed when everything is on the disk. kStorage.
+    sdk::Result<void> endImport(std::span<const storage::StockRemoval> queues);
 
     /// Appends messages; they are delivered after the next commit. Returns what to ask outcome() for.
     /// kDeleted, kStorage.
@@ -103,6 +118,10 @@ public:
     storage::TopicMetadata metadata() const;
     std::uint64_t damagedBatches() const { return shared_->store->damagedBatches(); }
     std::uint64_t nextSeq() const;
+
+    /// Shows every message that no channel has yet. kStorage, or what `visit` returns. THREAD: nobody uses
+    /// the topic.
+    sdk::Result<void> visitHeld(const HeldVisitor& visit);
 
     /// Saves what changed, removes files nobody needs, lets memory go. Returns when to come again at the
     /// latest, if so. THREAD: the keeper.
@@ -160,8 +179,10 @@ private:
     };
 
     void distribute();
+    void handOver();
     void limitEphemeral();
-    void dropUndistributed(const storage::LogCursor& to);
+    void passOver(const storage::LogCursor& to, const Channel* butFor = nullptr);
+    sdk::Result<void> syncImported();
     std::uint64_t waitingHere() const { return log_.end().index - distributed_.index; }
     void noteFailure(std::uint64_t from, std::uint64_t to, const sdk::Error& error);
     bool isSaved() const { return shared_->keeper != nullptr; }
@@ -231,6 +252,10 @@ private:
     bool syncing_ = false;
     sdk::Result<void> lastSync_;  ///< how it went
     std::vector<Move> moves_;
+
+    /// The segment from which on an import that is under way writes: until its end the keeper stays away, so
+    /// that there is nothing else to undo.
+    std::optional<std::uint64_t> importFrom_;
 
     bool emptied_ = false;  ///< since the keeper came last
     bool resting_ = true;   ///< no memory is held

@@ -7,6 +7,7 @@
 #include "broker/saved_time.h"
 #include "broker/topic.h"
 #include "nsq/sdk/names.h"
+#include "storage/import_journal.h"
 #include "storage/topic_directory.h"
 
 namespace nsq::broker {
@@ -168,6 +169,10 @@ sdk::Result<fs::path> Topic::putFilesAside() {
 sdk::Result<std::vector<std::string>> Topic::restore(const std::vector<storage::ChannelMetadata>& channels) {
     shared_->topic = weak_from_this();
     const std::lock_guard lock{mutex_};
+    const auto undone = storage::ImportJournal{directory_}.recover(context_.dataPath);
+    if (!undone) return undone.error();
+    if (undone.value())
+        context_.logger.warn("TOPIC({}): undone what was taken over before an interruption", name());
     std::vector<std::string> warnings;
     std::string warning;
     auto state = journal_.read(warning);

@@ -43,7 +43,7 @@ std::optional<std::chrono::milliseconds> Topic::keep() {
     bool mayRecover = false;
     {
         const std::lock_guard lock{mutex_};
-        if (closed_) return std::nullopt;
+        if (closed_ || importFrom_) return std::nullopt;
         const Clock::time_point now = Clock::now();
         if (const storage::Segment* oldest = oldestNeeded()) moveStragglers(*oldest);
         const auto saved = save(Save::kIfChanged);  // tried again when it fails

@@ -63,6 +63,7 @@ struct Assign {
         if (!spec.choices.empty() && std::ranges::find(spec.choices, text) == spec.choices.end()) {
             return notA(text, fmt::format("one of {}", fmt::join(spec.choices, ", ")));
         }
+        if (spec.needsText && text.empty()) return notA(text, "a path");
         options.*field = text;
         return {};
     }

@@ -100,6 +100,9 @@ Result<void> validate(const Options& options) {
     if (options.daemon && options.logFile.empty()) {
         return refusal("option --daemon: needs --log-file, for a daemon has no standard error");
     }
+    if (options.daemon && !options.exportDiskqueue.empty()) {
+        return refusal("option --daemon: not with --export-diskqueue, which ends by itself");
+    }
     return {};
 }
 

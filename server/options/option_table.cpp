@@ -117,6 +117,16 @@ const OptionSpec kTable[] = {
      "directory the server keeps its data in; must exist",
      "the working directory",
      {}},
+    {.flag = "export-diskqueue",
+     .key = "",
+     .group = G::kStorage,
+     .field = &O::exportDiskqueue,
+     .help =
+         "do not serve: write all that is in --data-path, which no server may be using, as a stock nsqd's "
+         "data directory into this one, new or empty, and exit; deferred messages come at once there",
+     .defaultNote = {},
+     .range = {},
+     .needsText = true},
     {"mem-queue-size",
      "mem_queue_size",
      G::kStorage,

@@ -40,6 +40,7 @@ struct OptionSpec {
     bool isAddress = false;                       ///< see ListenAddress
     bool canBeEmpty = false;                      ///< an address: empty is to listen on none
     std::span<const std::string_view> choices{};  ///< of a string: what it may be; empty: anything
+    bool needsText = false;                       ///< of a string: empty is not a way to leave it out
 };
 
 /// Every option, by group.

@@ -40,6 +40,7 @@ struct Options {
     std::string httpAddress = "0.0.0.0:4151";
 
     std::string dataPath;
+    std::string exportDiskqueue;
     std::int64_t memQueueSize = 10000;
     std::int64_t maxBytesPerFile = 104857600;
     std::string durability = "crash";

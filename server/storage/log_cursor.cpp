@@ -118,6 +118,23 @@ sdk::Result<void> skip(LogStore& store, LogCursor& cursor, std::uint64_t count) 
     return {};
 }
 
+sdk::Result<void> visitFrames(LogStore& store, LogCursor cursor, std::uint64_t end,
+                              const FrameVisitor& visit) {
+    while (cursor.index < end) {
+        const auto run = readRun(store, cursor);
+        if (!run) return run.error();
+        if (run.value().count == 0) return {};
+        // Over damage it may have come past the end.
+        const std::uint64_t first = cursor.index - run.value().count;
+        const std::byte* frame = run.value().first.frame;
+        for (std::uint64_t index = first; index < std::min(end, cursor.index); ++index) {
+            if (auto visited = visit(frame); !visited) return visited;
+            frame += frameSize(frame);
+        }
+    }
+    return {};
+}
+
 BatchPlace copyInMemory(std::uint64_t seq, const Location& message, const MemoryAccount& account) {
     const std::size_t bytes = frameSize(message.frame);
     const disk::BatchHeader header{

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "storage/log_store.h"
 
@@ -58,6 +59,12 @@ sdk::Result<bool> enter(LogStore& store, LogCursor& cursor);
 
 /// Moves `cursor` over `count` messages, or to the end.
 sdk::Result<void> skip(LogStore& store, LogCursor& cursor, std::uint64_t count);
+
+/// Calls `visit` with each frame from `cursor` on, up to the message with the ordinal `end`. What is damaged
+/// is left out. kStorage, or what `visit` returns.
+using FrameVisitor = std::function<sdk::Result<void>(const std::byte* frame)>;
+sdk::Result<void> visitFrames(LogStore& store, LogCursor cursor, std::uint64_t end,
+                              const FrameVisitor& visit);
 
 /// A batch of one message in memory of its own, so that it does not keep a whole block.
 BatchPlace copyInMemory(std::uint64_t seq, const Location& message, const MemoryAccount& account);

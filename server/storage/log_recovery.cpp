@@ -1,5 +1,7 @@
 #include "storage/log_recovery.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cstring>
@@ -52,6 +54,18 @@ sdk::Result<std::vector<SegmentPtr>> segmentsIn(const fs::path& directory, LogSt
     }
     std::ranges::sort(segments, {}, &Segment::firstSeq);
     return segments;
+}
+
+/// Cuts a file that exists, and is longer, at `size`.
+sdk::Result<void> cutFile(const fs::path& path, std::uint64_t size) {
+    std::error_code failure;
+    const std::uintmax_t before = fs::file_size(path, failure);
+    if (failure == std::errc::no_such_file_or_directory) return {};
+    if (failure) return storageError(path, "cannot be examined", failure.value());
+    if (before > size) fs::resize_file(path, size, failure);
+    if (failure) return storageError(path, "cannot be cut", failure.value());
+    const auto file = openFile(path, O_WRONLY);
+    return file ? syncFile(file.value(), path) : file.error();
 }
 
 /// Reads a log to its end.
@@ -158,6 +172,21 @@ sdk::Result<RecoveredLog> recoverLog(const fs::path& directory, const TopicState
     if (!segments) return segments.error();
     for (const SegmentPtr& segment : segments.value()) store.add(segment);
     return Scan{store, std::move(segments).value(), from}.run();
+}
+
+sdk::Result<void> cutLog(const fs::path& directory, const SavedCursor& end) {
+    std::vector<fs::path> behind;
+    std::error_code failure;
+    for (fs::directory_iterator entry{directory, failure}; !failure && entry != fs::directory_iterator{};
+         entry.increment(failure)) {
+        const auto firstSeq = firstSeqOf(entry->path());
+        const bool isEmptied = firstSeq == end.segment && end.offset <= disk::kFirstBatch;
+        if (firstSeq > end.segment || isEmptied) behind.push_back(entry->path());
+    }
+    for (auto path = behind.begin(); !failure && path != behind.end(); ++path) fs::remove(*path, failure);
+    if (failure) return storageError(directory, "cannot be cut", failure.value());
+    if (auto cut = cutFile(segmentFile(directory, end.segment), end.offset); !cut) return cut;
+    return syncDirectory(directory);
 }
 
 SegmentPtr segmentOf(const std::vector<SegmentPtr>& segments, std::uint64_t firstSeq) {

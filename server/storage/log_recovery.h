@@ -31,6 +31,10 @@ struct RecoveredLog {
 sdk::Result<RecoveredLog> recoverLog(const std::filesystem::path& directory, const TopicState* from,
                                      LogStore& store);
 
+/// Takes what is behind `end` out of the files of a log that nobody has opened, durably. It can be repeated.
+/// kStorage.
+sdk::Result<void> cutLog(const std::filesystem::path& directory, const SavedCursor& end);
+
 /// The segment a saved place names, or, if it is gone, the next one; null: there is none.
 SegmentPtr segmentOf(const std::vector<SegmentPtr>& segments, std::uint64_t firstSeq);
 

@@ -90,9 +90,8 @@ Metadata parse(std::string_view text) {
     return metadata;
 }
 
-}  // namespace
-
-sdk::Result<void> writeMetadata(const std::filesystem::path& file, const std::vector<TopicMetadata>& topics) {
+/// All that nsqd writes.
+json::Object documentOf(const std::vector<TopicMetadata>& topics) {
     json::Array list;
     for (const TopicMetadata& topic : topics) {
         json::Array channels;
@@ -105,10 +104,26 @@ sdk::Result<void> writeMetadata(const std::filesystem::path& file, const std::ve
     json::Object root{Poco::JSON_PRESERVE_KEY_ORDER};
     root.set("topics", orNull(list));
     root.set("version", kFormatOf);
-    root.set(kChecksumKey, checksumOf(topics));
+    return root;
+}
+
+sdk::Result<void> write(const std::filesystem::path& file, const json::Object& root) {
     std::ostringstream text;
     root.stringify(text);
     return replaceFile(file, sdk::asBytes(text.str()));
+}
+
+}  // namespace
+
+sdk::Result<void> writeMetadata(const std::filesystem::path& file, const std::vector<TopicMetadata>& topics) {
+    json::Object root = documentOf(topics);
+    root.set(kChecksumKey, checksumOf(topics));
+    return write(file, root);
+}
+
+sdk::Result<void> writeStockMetadata(const std::filesystem::path& file,
+                                     const std::vector<TopicMetadata>& topics) {
+    return write(file, documentOf(topics));
 }
 
 sdk::Result<Metadata> readMetadata(const std::filesystem::path& file, std::string& warning) {

@@ -28,6 +28,10 @@ struct Metadata {
 /// that nsqd does not write. kStorage when it cannot be written.
 sdk::Result<void> writeMetadata(const std::filesystem::path& file, const std::vector<TopicMetadata>& topics);
 
+/// The same as a stock nsqd writes it: who starts with it takes everything over. kStorage.
+sdk::Result<void> writeStockMetadata(const std::filesystem::path& file,
+                                     const std::vector<TopicMetadata>& topics);
+
 /// Empty when the file does not exist, or is not what nsqd writes: `warning` tells, and the file is kept
 /// aside. kStorage when it cannot be read. Topics and channels with invalid names are left out, as nsqd does.
 sdk::Result<Metadata> readMetadata(const std::filesystem::path& file, std::string& warning);

@@ -66,6 +66,12 @@ sdk::Result<std::unique_ptr<SequenceLease>> SequenceLease::open(const std::files
     return lease;
 }
 
+std::unique_ptr<SequenceLease> SequenceLease::none() {
+    std::unique_ptr<SequenceLease> lease{new SequenceLease({}, 0)};
+    lease->limit_.store(UINT64_MAX, std::memory_order_release);
+    return lease;
+}
+
 sdk::Result<std::uint64_t> SequenceLease::begin() {
     std::uint64_t first;
     {

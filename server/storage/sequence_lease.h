@@ -22,6 +22,9 @@ public:
     static sdk::Result<std::unique_ptr<SequenceLease>> open(const std::filesystem::path& file,
                                                             std::string& warning);
 
+    /// For a run in which no number is handed out: there is no file.
+    static std::unique_ptr<SequenceLease> none();
+
     /// Where a new topic, or one of an earlier run, begins: higher than every number handed out before.
     sdk::Result<std::uint64_t> begin();
 

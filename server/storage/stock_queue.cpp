@@ -89,9 +89,7 @@ std::optional<FileName> parseFileName(std::string_view name) {
 }
 
 fs::path queueFile(const StockQueue& queue, std::string_view kind) {
-    std::string name = queue.topic;
-    if (queue.channel) name.append(1, kSeparator).append(*queue.channel);
-    return queue.directory / name.append(kInfix).append(kind).append(kSuffix);
+    return queue.directory / queue.name().append(kInfix).append(kind).append(kSuffix);
 }
 
 using Queues = std::map<std::pair<std::string, std::optional<std::string>>, StockQueue>;
@@ -176,6 +174,10 @@ std::string formatStockMeta(const StockMeta& meta) {
 
 StockMeta emptyStockMeta(std::uint64_t number) {
     return {0, {number, 0}, {number, 0}};
+}
+
+std::string StockQueue::name() const {
+    return channel ? topic + kSeparator + *channel : topic;
 }
 
 fs::path StockQueue::metaPath() const {

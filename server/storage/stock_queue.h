@@ -75,6 +75,9 @@ struct StockQueue {
     bool hasMeta = false;
     std::vector<DataFile> files{};  ///< by ascending number; may be empty
 
+    /// As its files are called: `<topic>` or `<topic>:<channel>`.
+    std::string name() const;
+
     std::filesystem::path metaPath() const;
     std::filesystem::path dataPath(std::uint64_t number) const;
 };

@@ -26,6 +26,14 @@ std::filesystem::path stateFile(const std::filesystem::path& directory) {
     return directory / "state";
 }
 
+std::filesystem::path importFile(const std::filesystem::path& directory) {
+    return directory / "import";
+}
+
+std::filesystem::path importedFile(const std::filesystem::path& directory) {
+    return directory / "imported";
+}
+
 std::filesystem::path segmentFile(const std::filesystem::path& directory, std::uint64_t firstSeq) {
     char name[32];
     std::snprintf(name, sizeof name, "%020llu.log", static_cast<unsigned long long>(firstSeq));

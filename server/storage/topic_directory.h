@@ -17,4 +17,8 @@ std::string topicOf(const std::filesystem::path& directory);
 std::filesystem::path stateFile(const std::filesystem::path& directory);
 std::filesystem::path segmentFile(const std::filesystem::path& directory, std::uint64_t firstSeq);
 
+/// Of an import of stock queues; see ImportJournal.
+std::filesystem::path importFile(const std::filesystem::path& directory);
+std::filesystem::path importedFile(const std::filesystem::path& directory);
+
 }  // namespace nsq::storage
