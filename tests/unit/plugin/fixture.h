@@ -77,6 +77,7 @@ public:
     bool hasTopic(std::string_view) const override { return false; }
     std::vector<sdk::TopicStats> stats(const sdk::StatsFilter&) const override { return {}; }
     sdk::Result<void> health() const override { return {}; }
+    std::uint64_t damagedBatches() const override { return 0; }
 
 private:
     static sdk::Error no() { return {sdk::ErrorCode::kExiting, "there is no broker"}; }
