@@ -1,6 +1,7 @@
 // How a broker starts from what an earlier run left, and stops.
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "broker/broker.h"
 #include "nsq/sdk/names.h"
@@ -75,8 +76,8 @@ Result<void> Broker::start() {
     if (auto taken = takeOver(foreign.value()); !taken) return taken;
     metadataWriter_ = std::make_unique<MetadataWriter>(
         config_.dataPath / "nsqd.dat", [this] { return metadata(); }, logger_);
-    // It only follows the topics: on a full disk consumers make space first. health() tells.
-    static_cast<void>(metadataWriter_->flush());
+    // The file only follows the topics: on a full disk consumers make space first. health() tells.
+    metadataWriter_->changed();
     return {};
 }
 
@@ -90,12 +91,13 @@ Result<std::vector<storage::TopicMetadata>> Broker::restoreTopics() {
     if (!saved) return saved.error();
     if (!warning.empty()) logger_.error("{}", warning);
     const storage::Metadata& metadata = saved.value();
+    std::unordered_map<std::string_view, const storage::TopicMetadata*> known;
+    for (const storage::TopicMetadata& topic : metadata.topics) known.emplace(topic.name, &topic);
     for (const std::string& name : names.value()) {
-        const auto known = std::ranges::find(metadata.topics, name, &storage::TopicMetadata::name);
-        const bool isKnown = known != metadata.topics.end();
         static const std::vector<storage::ChannelMetadata> kNone;
-        if (auto restored = restoreTopic(name, isKnown ? known->channels : kNone); !restored)
-            return restored.error();
+        const auto found = known.find(name);
+        const auto& channels = found == known.end() ? kNone : found->second->channels;
+        if (auto restored = restoreTopic(name, channels); !restored) return restored.error();
     }
     return metadata.isOurs ? std::vector<storage::TopicMetadata>{} : metadata.topics;
 }

@@ -13,6 +13,9 @@ namespace {
 /// So many topics are synced with one call: each takes up to four of its own (chosen).
 constexpr std::size_t kMany = 32;
 
+/// A file system is synced at most once in this time: the kernel looks at all it knows of it (chosen).
+constexpr std::chrono::seconds kPause{1};
+
 }  // namespace
 
 Syncer::Syncer(std::filesystem::path fileSystem)
@@ -61,20 +64,22 @@ void Syncer::run() {
         std::ranges::sort(topics);
         const auto [last, end] = std::ranges::unique(topics);
         topics.erase(last, end);
-        syncAll(topics);
+        const bool isWhole = syncAll(topics);
         for (const Request& request : round) {
             if (request.loop != nullptr) request.loop->post(*request.done);
         }
         lock.lock();
         done_ += round.size();
         finished_.notify_all();
+        if (isWhole) wake_.wait_for(lock, kPause, [&] { return stopping_; });
     }
 }
 
-void Syncer::syncAll(const std::vector<Topic*>& topics) const {
+/// True when it synced the whole file system.
+bool Syncer::syncAll(const std::vector<Topic*>& topics) const {
     if (fileSystem_.empty() || topics.size() < kMany) {
         for (Topic* topic : topics) topic->sync();
-        return;
+        return false;
     }
     std::vector<std::pair<Topic*, Topic::SyncWork>> begun;
     for (Topic* topic : topics) {
@@ -90,6 +95,7 @@ void Syncer::syncAll(const std::vector<Topic*>& topics) const {
         }
         topic->endSync(work, {work.stateSaved ? synced : work.stateSaved, synced, synced});
     }
+    return true;
 }
 
 }  // namespace nsq::broker

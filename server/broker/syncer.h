@@ -40,7 +40,7 @@ public:
 
 private:
     void run();
-    void syncAll(const std::vector<Topic*>& topics) const;
+    bool syncAll(const std::vector<Topic*>& topics) const;
 
     const std::filesystem::path fileSystem_;
     std::mutex mutex_;

@@ -24,10 +24,10 @@ constexpr const char* kFormatOf = "1.3.0";
 
 constexpr const char* kChecksumKey = "nsqd_cpp_checksum";
 
-json::Object named(const std::string& name, bool paused) {
-    json::Object object{Poco::JSON_PRESERVE_KEY_ORDER};
-    object.set("name", name);
-    object.set("paused", paused);
+json::Object::Ptr named(const std::string& name, bool paused) {
+    json::Object::Ptr object = new json::Object{Poco::JSON_PRESERVE_KEY_ORDER};
+    object->set("name", name);
+    object->set("paused", paused);
     return object;
 }
 
@@ -39,11 +39,6 @@ std::vector<ChannelMetadata> readChannels(const json::Array::Ptr& array) {
         if (sdk::isValidChannelName(channel.name)) channels.push_back(std::move(channel));
     }
     return channels;
-}
-
-/// nsqd writes null, not [], where there is nothing.
-Poco::Dynamic::Var orNull(const json::Array& array) {
-    return array.empty() ? Poco::Dynamic::Var{} : Poco::Dynamic::Var{array};
 }
 
 /// A topic may stand twice in a file written by hand. `places`: where in `topics` each name is.
@@ -90,40 +85,39 @@ Metadata parse(std::string_view text) {
     return metadata;
 }
 
-/// All that nsqd writes.
-json::Object documentOf(const std::vector<TopicMetadata>& topics) {
-    json::Array list;
-    for (const TopicMetadata& topic : topics) {
-        json::Array channels;
-        for (const ChannelMetadata& channel : topic.channels)
-            channels.add(named(channel.name, channel.paused));
-        json::Object object = named(topic.name, topic.paused);
-        object.set("channels", orNull(channels));
-        list.add(object);
+json::Object::Ptr topicJson(const TopicMetadata& topic) {
+    json::Object::Ptr object = named(topic.name, topic.paused);
+    json::Array::Ptr channels;  // nsqd writes null, not [], where there is nothing
+    for (const ChannelMetadata& channel : topic.channels) {
+        if (!channels) channels = new json::Array;
+        channels->add(named(channel.name, channel.paused));
     }
-    json::Object root{Poco::JSON_PRESERVE_KEY_ORDER};
-    root.set("topics", orNull(list));
-    root.set("version", kFormatOf);
-    return root;
+    object->set("channels", channels ? Poco::Dynamic::Var{channels} : Poco::Dynamic::Var{});
+    return object;
 }
 
-sdk::Result<void> write(const std::filesystem::path& file, const json::Object& root) {
+/// All that nsqd writes, and `more` members. Topic by topic: ten thousand are not held as objects at once.
+sdk::Result<void> write(const std::filesystem::path& file, const std::vector<TopicMetadata>& topics,
+                        const std::string& more) {
     std::ostringstream text;
-    root.stringify(text);
+    text << R"({"topics":)" << (topics.empty() ? "null" : "");
+    for (const TopicMetadata& topic : topics) {
+        text << (&topic == &topics.front() ? '[' : ',');
+        topicJson(topic)->stringify(text);
+    }
+    text << (topics.empty() ? "" : "]") << R"(,"version":")" << kFormatOf << '"' << more << '}';
     return replaceFile(file, sdk::asBytes(text.str()));
 }
 
 }  // namespace
 
 sdk::Result<void> writeMetadata(const std::filesystem::path& file, const std::vector<TopicMetadata>& topics) {
-    json::Object root = documentOf(topics);
-    root.set(kChecksumKey, checksumOf(topics));
-    return write(file, root);
+    return write(file, topics, std::string(",\"") + kChecksumKey + "\":\"" + checksumOf(topics) + '"');
 }
 
 sdk::Result<void> writeStockMetadata(const std::filesystem::path& file,
                                      const std::vector<TopicMetadata>& topics) {
-    return write(file, documentOf(topics));
+    return write(file, topics, {});
 }
 
 sdk::Result<Metadata> readMetadata(const std::filesystem::path& file, std::string& warning) {
