@@ -18,16 +18,30 @@ using sdk::Result;
 
 namespace {
 
-/// The names of topics that have a directory in `path`. What was being deleted is removed.
+/// True for a topic's directory of which the server died before it wrote the first state: nobody was told of
+/// the topic, and where there was one of that name before, it was deleted.
+bool isUnborn(const fs::path& directory) {
+    const fs::path begun = storage::stateFile(directory).filename().string() + ".tmp";
+    std::error_code failure;
+    fs::directory_iterator entry{directory, failure};
+    for (; !failure && entry != fs::directory_iterator{}; entry.increment(failure)) {
+        if (entry->path().filename() != begun) return false;
+    }
+    return !failure;
+}
+
+/// The names of topics that have a directory in `path`. What was being made or deleted is removed.
 Result<std::vector<std::string>> topicsIn(const fs::path& path) {
     std::vector<std::string> names;
     std::error_code failure;
     fs::directory_iterator entry{path, failure};
     for (; !failure && entry != fs::directory_iterator{}; entry.increment(failure)) {
         const std::string name = storage::topicOf(entry->path());
-        if (sdk::isValidTopicName(name)) {
+        const bool isTopic = sdk::isValidTopicName(name);
+        const bool isDeleted = entry->path().filename().string().starts_with(".deleted-");
+        if (isTopic && !isUnborn(entry->path())) {
             names.push_back(name);
-        } else if (entry->path().filename().string().starts_with(".deleted-")) {
+        } else if (isTopic || isDeleted) {
             std::error_code ignored;
             fs::remove_all(entry->path(), ignored);
         }

@@ -208,6 +208,21 @@ TEST_CASE("a start that cannot use a topic's directory says so and changes nothi
     for (const char* name : {"a", "b", "c"}) CHECK(server.topic(name).depth == 1);
 }
 
+TEST_CASE("a topic the server died making is not there, nor what had its name before", "[broker][recovery]") {
+    Server server;
+    REQUIRE(server->createTopic("t"));
+    REQUIRE(server->createChannel("t", "c"));
+    server.stop();  // nsqd.dat knows both
+    const fs::path directory = storage::topicDirectory(server.path(), "t");
+    const bool isBegun = GENERATE(false, true);
+    fs::remove_all(directory);
+    fs::create_directory(directory);
+    if (isBegun) writeFile(directory / "state.tmp", sdk::asBytes("half a sta"));
+    server.start();
+    CHECK_FALSE(server->hasTopic("t"));
+    CHECK_FALSE(fs::exists(directory));
+}
+
 TEST_CASE("damaged files beside the topics stop no start", "[broker][recovery]") {
     Server server;
     TestLoop loop;
