@@ -7,6 +7,7 @@
 import errno
 import filecmp
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", ".."))
 from faultfs import Faults, available, build_image  # noqa: E402
 from faultfs.power_cut import EVERYTHING, NOTHING  # noqa: E402
+from nsqtest import wait_until  # noqa: E402
 from toy_writer import RECORD, record  # noqa: E402
 
 # What a child does with its argument, a directory; it prints each call's result.
@@ -198,6 +200,17 @@ class Errors(FaultFs):
     def test_room_ends_within_a_write(self):
         self.control.set("write ENOSPC room=150")
         self.assertEqual([self.tried("os.write, fd, b'x' * 100") for _ in range(3)], ["100", "50", "ENOSPC"])
+
+    def test_a_held_sync_waits_for_other_rules(self):
+        for rules, expected in ((["sync HOLD"], "ok"), (["sync HOLD", "sync EIO"], "EIO")):
+            self.control.set(*rules)
+            self.child.stdin.write("os.fsync, fd\n")
+            self.child.stdin.flush()
+            wait_until(self.control.is_holding, "the sync is held")
+            self.assertFalse(select.select([self.child.stdout], [], [], 0)[0])
+            self.control.clear()
+            self.assertEqual(self.child.stdout.readline().strip(), expected)
+        self.assertFalse(self.control.is_holding())
 
     def test_only_below_the_data_directory(self):
         self.control.set("write,open,sync,mkdir EIO")
