@@ -110,8 +110,9 @@ class Power(PowerCase):
         self.server.kill()
         records = list(read_journal(self.faults.journal))
         moved = next(i for i, record in enumerate(records) if record.kind == Kind.WRITE and MOVED in record.data)
-        for record in records[moved:]:
-            for seed in range(2, 5):
+        gone = next(i for i, record in enumerate(records) if record.kind == Kind.UNLINK)
+        for record in records[moved + 1:gone + 2]:
+            for seed in range(2, 4):
                 self.assert_held_is_there(seed, record.position)
 
     def test_a_sync_fails_meanwhile(self):
@@ -141,7 +142,7 @@ class Power(PowerCase):
         self.wait_until_first_is_gone()
         until = self.faults.recorded()
         server.kill()
-        for seed in range(5):
+        for seed in range(10):
             self.assert_held_is_there(seed, until)
 
 
@@ -216,6 +217,7 @@ class Crash(unittest.TestCase):
         with open(self.files.state, "wb") as file:
             file.write(before)
         server = self.start()
+        self.assertEqual(server.channel("t", "finished")["deferred_count"], 0)
         self.assertNotIn("one", drain(server, "t", "finished"))
         self.assertEqual(server.channel("t", "deferred")["deferred_count"], 1)
         server.stop()
