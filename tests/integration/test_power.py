@@ -13,7 +13,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from faultfs import available, build_image  # noqa: E402
 from faultfs.power_cut import EVERYTHING, NOTHING  # noqa: E402
-from nsqtest import (ERROR, OK, WAYS, Closed, Publisher, drain, key_of, main, make_body, pub, take_flag,  # noqa: E402
+from nsqtest import (ERROR, OK, WAYS, Closed, Publisher, drain, key_of, main, make_body, mpub, pub, take_flag,  # noqa: E402
                      wait_until)
 from nsqtest.power import PowerCase  # noqa: E402
 
@@ -258,6 +258,34 @@ class FailingSyncs(PowerCase):
         acknowledged = {str(number) for number, client in enumerate(clients) if client.read_frame() == OK}
         self.assert_none_lost(self.server, "t", "c", acknowledged)
         self.assertGreater(len(clients) - len(acknowledged), 64, "so many failures are remembered apart")
+
+    def test_the_state_is_replaced_during_a_sync(self):
+        """The name is part of what has to be on the disk."""
+        path = os.path.join(self.data_path, "topics", "t", "state")
+        consumer = self.server.client().subscribe("t", "c", 200)
+        client = self.server.client()
+        client.command(mpub("t", [b"x"] * 200))
+        self.web.do("channel/create", "t", "d")
+        self.faults.set("look HOLD")
+        answers = []
+        pausing = threading.Thread(target=lambda: answers.append(self.web.post("/channel/pause?topic=t&channel=d")))
+        pausing.start()
+        wait_until(self.faults.is_holding, "the state is about to be synced")
+        before = os.stat(path).st_ino
+
+        def replaced():
+            """Gives messages back until the changes are too many for the old file."""
+            while not consumer.nothing_to_read():
+                consumer.req(consumer.read_message(), 1)
+            return os.stat(path).st_ino != before
+        wait_until(replaced, "the state is written anew")
+        self.faults.clear()
+        pausing.join()
+        self.assertEqual(answers[0].status, 200)
+        until = self.faults.recorded()
+        self.server.kill()
+        with self.restarted(NOTHING, until) as restarted:
+            self.assertTrue(restarted.channel("t", "d")["paused"])
 
     def test_administration_is_refused(self):
         self.web.publish("t", make_body("kept"))

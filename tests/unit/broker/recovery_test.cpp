@@ -115,7 +115,8 @@ TEST_CASE("a damaged state redelivers rather than loses, and is told", "[broker]
     }
 }
 
-TEST_CASE("a message that comes twice after damage is delivered twice and harms nobody", "[broker][recovery]") {
+TEST_CASE("a message that comes twice after damage is delivered twice and harms nobody",
+          "[broker][recovery]") {
     Server server;
     TestLoop loop;
     {

@@ -173,6 +173,7 @@ class Errors(FaultFs):
             "sync": ("os.fsync, fd", "os.fdatasync, fd"),
             "truncate": ("os.ftruncate, fd, 10", "os.truncate, here + 'file', 10"),
             "allocate": ("os.posix_fallocate, fd, 0, 10",),
+            "look": ("os.open, here + 'file', os.O_RDONLY",),
             "open": ("os.open, here + 'file', 0", "os.open, here + 'new', os.O_CREAT"),
             "create": ("os.open, here + 'newer', os.O_CREAT",),
             "mkdir": ("os.mkdir, here + 'directory'",),
@@ -184,7 +185,7 @@ class Errors(FaultFs):
                 with self.subTest(call=call):
                     self.control.set(f"{kind} EIO")
                     self.assertEqual(self.tried(call), "EIO")
-                    self.control.set(*(f"{other} EIO" for other in calls if other not in (kind, "open", "create")))
+                    self.control.set(*(f"{other} EIO" for other in calls if other not in (kind, "look", "open", "create")))
                     self.assertNotIn(self.tried(call), errno.errorcode.values())
             self.control.clear()
 
@@ -201,12 +202,14 @@ class Errors(FaultFs):
         self.control.set("write ENOSPC room=150")
         self.assertEqual([self.tried("os.write, fd, b'x' * 100") for _ in range(3)], ["100", "50", "ENOSPC"])
 
-    def test_a_held_sync_waits_for_other_rules(self):
-        for rules, expected in ((["sync HOLD"], "ok"), (["sync HOLD", "sync EIO"], "EIO")):
+    def test_a_held_call_waits_for_other_rules(self):
+        sync, look = "os.fsync, fd\n", "os.path.getsize, os.open(here + 'file', 0)\n"
+        for call, rules, expected in ((sync, ["sync HOLD"], "ok"), (sync, ["sync HOLD", "sync EIO"], "EIO"),
+                                      (look, ["look HOLD"], "0")):
             self.control.set(*rules)
-            self.child.stdin.write("os.fsync, fd\n")
+            self.child.stdin.write(call)
             self.child.stdin.flush()
-            wait_until(self.control.is_holding, "the sync is held")
+            wait_until(self.control.is_holding, "it is held")
             self.assertFalse(select.select([self.child.stdout], [], [], 0)[0])
             self.control.clear()
             self.assertEqual(self.child.stdout.readline().strip(), expected)

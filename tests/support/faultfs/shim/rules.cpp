@@ -20,10 +20,10 @@ namespace faultfs {
 namespace {
 
 const std::map<std::string, Call> kCalls = {
-    {"open", Call::kOpen},         {"create", Call::kCreate},     {"read", Call::kRead},
-    {"write", Call::kWrite},       {"allocate", Call::kAllocate}, {"sync", Call::kSync},
-    {"truncate", Call::kTruncate}, {"rename", Call::kRename},     {"unlink", Call::kUnlink},
-    {"mkdir", Call::kMkdir},
+    {"look", Call::kLook},     {"open", Call::kOpen},         {"create", Call::kCreate},
+    {"read", Call::kRead},     {"write", Call::kWrite},       {"allocate", Call::kAllocate},
+    {"sync", Call::kSync},     {"truncate", Call::kTruncate}, {"rename", Call::kRename},
+    {"unlink", Call::kUnlink}, {"mkdir", Call::kMkdir},
 };
 
 const std::map<std::string, int> kErrors = {

@@ -9,8 +9,20 @@
 
 namespace faultfs {
 
-/// What a call is about. Creating a file is an open and a create.
-enum class Call { kOpen, kCreate, kRead, kWrite, kAllocate, kSync, kTruncate, kRename, kUnlink, kMkdir };
+/// What a call is about. Creating a file is an open and a create, opening one for reading a look and an open.
+enum class Call {
+    kLook,
+    kOpen,
+    kCreate,
+    kRead,
+    kWrite,
+    kAllocate,
+    kSync,
+    kTruncate,
+    kRename,
+    kUnlink,
+    kMkdir
+};
 
 /// What shall become of a call: fail with `error`, or go on with at most `bytes` of its data. If it is
 /// `held`, only when the rules are replaced.
