@@ -14,14 +14,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from faultfs import available  # noqa: E402
 from faultfs.journal import Kind, read_journal  # noqa: E402
 from faultfs.power_cut import NOTHING  # noqa: E402
-from nsqtest import ERROR, OK, Closed, Server, dpub, drain, main, make_body, mpub, wait_until  # noqa: E402
+from nsqtest import ERROR, OK, Server, dpub, drain, main, make_body, mpub, wait_until  # noqa: E402
 from nsqtest.power import PowerCase  # noqa: E402
 
 # What a batch of moved messages begins with: storage/disk_format.h.
 MOVED = b"NSQM"
 BATCH, BODY = 20, 300
 HOUR_MS = 3600000
-NEEDS_FAULTFS = unittest.skipUnless(available(), "FAULTFS does not name libfaultfs.so (there is none in sanitizer builds)")
 
 
 class Files:
@@ -65,7 +64,7 @@ class Flow:
         return answer
 
     def send(self):
-        """One batch of which nobody reads the answer: that stands on the connection that is returned."""
+        """One batch. Returns the connection with the answer to it, which need not come before the next batch."""
         client = self._server.client()
         client.send(mpub("t", [make_body(f"flow-{next(self._numbers)}", BODY) for _ in range(BATCH)]))
         for consumer in self._consumers:
@@ -73,11 +72,17 @@ class Flow:
                 consumer.fin(message)
         return client
 
-    def run_until(self, condition, what):
-        wait_until(lambda: condition() or self.run() is None, what)
+    def run_until(self, condition, what, step=None):
+        """Batch after batch; `step` instead of run() makes one."""
+        def reached():
+            if condition():
+                return True
+            (step or self.run)()
+            return False
+        wait_until(reached, what)
 
 
-@NEEDS_FAULTFS
+@unittest.skipUnless(available(), "FAULTFS does not name libfaultfs.so (there is none in sanitizer builds)")
 class Power(PowerCase):
     """A message that is in flight for long, while others come and go."""
 
@@ -131,10 +136,9 @@ class Power(PowerCase):
     def test_a_kill_before_the_copies_are_synced(self):
         """The next server finds copies, which are not on the disk yet."""
         self.faults.set("sync HOLD")
-        wait_until(lambda: self.files.has_moved() or self.flow.send() is None, "it is copied")
+        self.flow.run_until(self.files.has_moved, "it is copied", self.flow.send)
         saved = os.stat(self.files.state).st_mtime_ns
-        wait_until(lambda: os.stat(self.files.state).st_mtime_ns != saved or self.flow.send() is None,
-                   "the state is saved")
+        self.flow.run_until(lambda: os.stat(self.files.state).st_mtime_ns != saved, "it is saved", self.flow.send)
         self.assertTrue(os.path.exists(self.first))
         self.server.kill()
         self.faults.clear()
@@ -180,7 +184,7 @@ class Crash(unittest.TestCase):
         def few():
             client.command(batch)
             return len(self.files.segments()) < 10
-        wait_until(few, f"old files are given up; there are {len(self.files.segments())}", 20)
+        wait_until(few, "old files are given up")
         self.assertEqual(server.channel("t", "c#ephemeral")["deferred_count"], deferred)
         server.stop()
 
