@@ -249,10 +249,15 @@ class FailingSyncs(PowerCase):
 
     def test_many_failures_during_one_sync(self):
         self.web.publish("t", make_body("before"))  # it makes the file
+        for action in ("pause", "unpause"):  # all is saved then
+            self.web.do(f"topic/{action}", "t")
         clients = self.clients(160)
-        self.faults.set("sync HOLD", "write ENOSPC every=2")
+        # A sync of the file of messages: others can be waited for by all.
+        self.faults.set("sync HOLD times=1", "write ENOSPC every=2")
         for number, client in enumerate(clients):
             client.send(pub("t", make_body(str(number))))
+            if number == 0:
+                wait_until(self.faults.is_holding, "the first one is being synced")
             self.web.get("/stats?format=json")  # so that each is written for itself
         self.faults.clear()
         acknowledged = {str(number) for number, client in enumerate(clients) if client.read_frame() == OK}

@@ -193,6 +193,10 @@ class Errors(FaultFs):
         self.control.set("write ENOSPC every=3")
         self.assertEqual([self.tried("os.write, fd, b'x'") for _ in range(6)], ["1", "1", "ENOSPC"] * 2)
 
+    def test_twice(self):
+        self.control.set("write ENOSPC every=2 times=2")
+        self.assertEqual([self.tried("os.write, fd, b'x'") for _ in range(6)], ["1", "ENOSPC"] * 2 + ["1", "1"])
+
     def test_short_writes(self):
         self.control.set("write SHORT")
         self.assertEqual(self.tried("os.write, fd, b'x' * 100"), "50")

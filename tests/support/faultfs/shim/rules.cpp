@@ -60,6 +60,8 @@ Rules::Rule Rules::Rule::parse(const std::string& line) {
         if (key == "room") {
             rule.hasRoom = true;
             rule.room = number;
+        } else if (key == "times") {
+            rule.times = number;
         } else {
             rule.every = lookUp<std::uint64_t>({{"every", std::max<std::uint64_t>(number, 1)}}, key);
         }
@@ -68,7 +70,8 @@ Rules::Rule Rules::Rule::parse(const std::string& line) {
 }
 
 Verdict Rules::Rule::judge(std::size_t bytes) {
-    if (++seen % every != 0) return {};
+    if (++seen % every != 0 || times == 0) return {};
+    --times;
     if (holds) return {0, SIZE_MAX, true};
     if (error == 0) return {0, std::max<std::size_t>(bytes / 2, 1)};
     if (!hasRoom || (bytes > 0 && room == 0)) return {error};

@@ -54,6 +54,7 @@ private:
         bool hasRoom = false;
         std::size_t room = 0;  ///< bytes that can still be written before it fails
         bool holds = false;
+        std::uint64_t times = UINT64_MAX;  ///< calls it still concerns
 
         static Rule parse(const std::string& line);
         Verdict judge(std::size_t bytes);
