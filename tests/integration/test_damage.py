@@ -23,8 +23,6 @@ SEED = next((int(a.partition("=")[2]) for a in sys.argv if a.startswith("--seed=
 FLIPS_A_FILE, CUTS_A_FILE = 8, 4
 FLAGS = ("--max-bytes-per-file=700",)
 FAILURES_A_FILE = 5  # then the file's other damages are left out
-# The size of what a file of messages begins with: storage/disk_format.h.
-FILE_HEADER = 24
 # A case takes a tenth of a second; beyond this the server hangs.
 DEADLINE_S = 20
 
@@ -106,10 +104,6 @@ class World:
         groups = self.groups(damage.file)
         behind = [keys for end, keys in groups if end > damage.position]
         return {key for keys in (behind[:1] if damage.mask else behind) for key in keys}
-
-    def is_unseen(self, damage):
-        """Whether it leaves a file that is as good as new: cut behind its header or a batch."""
-        return not damage.mask and damage.position in [FILE_HEADER] + [end for end, _ in self.groups(damage.file)]
 
 
 class DamageCase(unittest.TestCase):
@@ -208,6 +202,72 @@ class Killed(DamageCase):
 
     def test_damage(self):
         self.check_all()
+
+
+class ManyFiles(unittest.TestCase):
+    """Damages that the small directory of the others has no room for."""
+
+    FLAGS = ("--max-bytes-per-file=5000",)
+
+    def setUp(self):
+        self.data_path = tempfile.mkdtemp(prefix="nsqd-damage-")
+        self.addCleanup(shutil.rmtree, self.data_path, ignore_errors=True)
+
+    def start(self):
+        server = Server(*self.FLAGS, data_path=self.data_path, deadline_s=DEADLINE_S)
+        self.addCleanup(server.kill)
+        return server
+
+    def publish(self, server, keys):
+        """Each as a batch of its own."""
+        for key in keys:
+            server.web().publish("t", make_body(key, 1000))
+
+    def make(self, keys, kills=0):
+        """A data directory with these messages and the channel `c`, after so many kills. Returns the files of
+        messages."""
+        server = self.start()
+        server.web().do("topic/create", "t")
+        server.web().do("channel/create", "t", "c")
+        for _ in range(kills):
+            server.kill()
+            server = self.start()
+        self.publish(server, keys)
+        server.kill() if kills else server.stop()
+        return [file for file in sorted(files_below(self.data_path)) if file.endswith(".log")]
+
+    def damage(self, file, position, mask=0):
+        Damage(file, position, mask).apply(self.data_path)
+
+    def test_cut_behind_a_batch(self):
+        """Such a file is as good as new, but the next one begins with a later message."""
+        keys = [str(number) for number in range(20)]
+        file = self.make(keys)[1]
+        content = files_below(self.data_path)[file]
+        here = [key for key in keys if make_body(key, 1000) in content]
+        self.assertGreater(len(here), 2)
+        first = make_body(here[0], 1000)
+        self.damage(file, content.index(first) + len(first))
+        server = self.start()
+        self.assertEqual(drain(server, "t", "c", DEADLINE_S), [key for key in keys if key not in here[1:]])
+        self.assertEqual(server.topic("t")["damaged_batches"], 1)
+        self.assertEqual(len(LOST.findall(server.log)), 1, server.log)
+        self.assertEqual(server.stats()["health"], "OK - damaged batches left out: 1")
+        server.stop()
+
+    def test_the_lease_and_the_last_file(self):
+        """Kills put the numbers of messages ahead of the clock, and nothing tells any more how far."""
+        old, new = ([f"{when}-{number}" for number in range(10)] for when in ("old", "new"))
+        last = self.make(old, kills=3)[-1]
+        self.damage("sequence.lease", 3, 1)
+        for position in (12, 52):  # in both headers
+            self.damage(last, position, 1)
+        kept = [key for key in old if make_body(key, 1000) not in files_below(self.data_path)[last]]
+        self.assertGreater(len(kept), 2)
+        server = self.start()
+        self.publish(server, new)
+        self.assertEqual(drain(server, "t", "c", DEADLINE_S), kept + new)
+        server.stop()
 
 
 if __name__ == "__main__":

@@ -235,6 +235,19 @@ class Injected(DiskCase):
         with self.read_through("read EIO") as server:
             self.assert_unhealthy(server, BROKEN)
 
+    def test_read_error_of_what_is_emptied(self):
+        """Then there is nothing left that could not be read."""
+        server = self.start_faulty("--mem-queue-size=10")
+        for _ in range(100):
+            self.assertIsNone(self.publish(server, "MPUB", 4000))
+        with self.faults.on("read EIO"):
+            consumer = server.client().subscribe("t", "read", 10)
+            self.assert_unhealthy(server, BROKEN)
+            consumer.close()
+        server.web().do("channel/empty", "t", "read")
+        self.assert_recovers(server)
+        server.stop()
+
     def test_read_error_now_and_then(self):
         with self.read_through("read EIO every=3"):
             pass
@@ -298,6 +311,20 @@ class SmallDisk(DiskCase):
         self.publish_all_ways(self.server)
         self.server.stop()
         self.assert_all_there_after_a_start(finished_stays_finished=True)
+
+    def test_a_start_while_it_is_full(self):
+        for _ in range(50):
+            self.assertIsNone(self.publish(self.server, "MPUB", 3000))
+        self.server.kill()
+        self.fill()
+        server = self.start()
+        for channel in ("held", "read"):
+            consumer = server.client().subscribe("t", channel, 100)
+            self.finished.clear()
+            self.finish_all(server, consumer)
+            consumer.close()
+        self.assert_recovers(server)
+        server.stop()
 
     def test_a_stop_while_it_is_full(self):
         self.publish_all_ways(self.server)

@@ -3,73 +3,24 @@
 One run of the server gives many power cuts: at its end and at moments in between, each with its own luck. See
 tests/support/faultfs/README.md for what a power cut does to the disk. `--long`: more of them, and longer runs."""
 
-import contextlib
 import filecmp
 import itertools
 import os
-import random
-import shutil
 import sys
-import tempfile
 import threading
 import time
-import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from faultfs import Faults, available, build_image  # noqa: E402
+from faultfs import available, build_image  # noqa: E402
 from faultfs.power_cut import EVERYTHING, NOTHING  # noqa: E402
-from nsqtest import (OK, WAYS, Acknowledged, Closed, Publisher, Server, drain, key_of, main, make_body,  # noqa: E402
-                     pub, take_flag, wait_until)
+from nsqtest import (ERROR, OK, WAYS, Closed, Publisher, drain, key_of, main, make_body, mpub, pub, take_flag,  # noqa: E402
+                     wait_until)
+from nsqtest.power import PowerCase  # noqa: E402
 
 LONG = take_flag("--long")
 IMAGES = 100 if LONG else 10
 ACKNOWLEDGED = 20000 if LONG else 2000
-FLAGS = ("--durability=power", "--max-bytes-per-file=65536", "--mem-queue-size=100")
 TOPICS = [f"t{number}" for number in range(4)]
-
-
-class PowerCase(unittest.TestCase):
-    def setUp(self):
-        self.directory = tempfile.mkdtemp(prefix="nsqd-power-")
-        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
-        self.data_path = os.path.join(self.directory, "data")
-        os.mkdir(self.data_path)
-        self.faults = Faults(self.data_path, record=True)
-        self.addCleanup(self.faults.close)
-        self.random = random.Random(self.id())
-        self.acknowledged = Acknowledged(self.faults.recorded)
-
-    def start(self):
-        """The server on the disk that is to fail."""
-        server = Server(*FLAGS, data_path=self.data_path, environment=self.faults.environment)
-        self.addCleanup(server.kill)
-        return server
-
-    def cuts(self, first, count=IMAGES):
-        """(seed, position in the journal): moments from `first` to the end; the end itself with the worst luck."""
-        end = self.faults.recorded()
-        yield NOTHING, end
-        for seed in range(EVERYTHING, count):
-            yield seed, self.random.randint(first, end)
-
-    @contextlib.contextmanager
-    def restarted(self, seed, until):
-        """A server on what a power cut left, which must start, and must stop well."""
-        image = tempfile.mkdtemp(prefix="image-", dir=self.directory) + "/data"
-        with self.subTest(seed=seed, until=until):
-            build_image(self.faults.journal, image, seed, until)
-            server = Server(*FLAGS, data_path=image)
-            self.addCleanup(server.kill)
-            yield server
-            server.stop()
-            shutil.rmtree(image)
-
-    def assert_none_lost(self, server, topic, channel, expected, finished=()):
-        """`finished`: keys that may be missing."""
-        lost = expected - set(drain(server, topic, channel)) - set(finished)
-        if lost:
-            self.fail(f"{len(lost)} of {len(expected)} acknowledged messages lost on {topic}:{channel}, such as "
-                      f"{sorted(lost)[:5]}; the server's log:\n{server.log[-3000:]}")
 
 
 class Load(PowerCase):
@@ -147,7 +98,7 @@ class Load(PowerCase):
     def test_one_run(self):
         server = self.start()
         self.run_load(server, ACKNOWLEDGED)
-        for seed, until in self.cuts(first=0):
+        for seed, until in self.cuts(0, IMAGES):
             self.check(seed, until)
 
     def test_a_kill_before_the_power_cut(self):
@@ -242,6 +193,124 @@ class Moments(PowerCase):
                                  {"plain": False, "paused": True})
                 self.assertEqual({c["channel_name"]: (c["paused"], c["depth"]) for c in topics["plain"]["channels"]},
                                  {"plain": (False, 0), "paused": (True, 1)})
+
+
+class FailingSyncs(PowerCase):
+    """What is answered while syncs fail, or last, is true."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.start()
+        self.web = self.server.web()
+        self.web.do("topic/create", "t")
+        self.web.do("channel/create", "t", "c")
+
+    def clients(self, count):
+        """Connections that the server has begun to serve."""
+        clients = [self.server.client() for _ in range(count)]
+        for client in clients:
+            self.addCleanup(client.close)
+            client.identify()
+        return clients
+
+    def wait_healthy(self):
+        wait_until(lambda: self.web.get("/ping").body == b"OK", "/ping is OK again")
+
+    def assert_there_after_a_cut(self, keys):
+        until = self.faults.recorded()
+        self.server.kill()
+        with self.restarted(NOTHING, until) as restarted:
+            self.assert_none_lost(restarted, "t", "c", set(keys))
+
+    def test_the_header_is_lost_and_the_next_write_fails(self):
+        with self.faults.on("sync EIO"):
+            self.assertEqual(self.web.post("/pub?topic=t", make_body("unsynced", 20000)).status, 500)
+        with self.faults.on("write ENOSPC"):
+            self.assertEqual(self.web.post("/pub?topic=t", make_body("unwritten")).status, 500)
+        self.wait_healthy()
+        self.web.publish("t", make_body("acknowledged"))
+        self.assert_there_after_a_cut(["acknowledged"])
+
+    def test_published_while_a_sync_fails(self):
+        """A later sync cannot make good what the failed one lost, such as the file's header."""
+        first, second = self.clients(2)
+        self.faults.set("sync HOLD", "sync EIO")
+        first.send(pub("t", make_body("first", 20000)))
+        wait_until(self.faults.is_holding, "the first one is being synced")
+        before = self.faults.recorded()
+        second.send(pub("t", make_body("second", 1000)))
+        wait_until(lambda: self.faults.recorded() > before + 1000, "the second one is written")
+        self.faults.clear()
+        for client in (first, second):
+            self.assertEqual(client.read_frame().type, ERROR)
+        self.wait_healthy()
+        self.web.publish("t", make_body("third"))
+        self.assert_there_after_a_cut(["third"])
+
+    def test_many_failures_during_one_sync(self):
+        self.web.publish("t", make_body("before"))  # it makes the file
+        for action in ("pause", "unpause"):  # all is saved then
+            self.web.do(f"topic/{action}", "t")
+        clients = self.clients(160)
+        # A sync of the file of messages: others can be waited for by all.
+        self.faults.set("sync HOLD times=1", "write ENOSPC every=2")
+        for number, client in enumerate(clients):
+            client.send(pub("t", make_body(str(number))))
+            if number == 0:
+                wait_until(self.faults.is_holding, "the first one is being synced")
+            self.web.get("/stats?format=json")  # so that each is written for itself
+        self.faults.clear()
+        acknowledged = {str(number) for number, client in enumerate(clients) if client.read_frame() == OK}
+        self.assert_none_lost(self.server, "t", "c", acknowledged)
+        self.assertGreater(len(clients) - len(acknowledged), 64, "so many failures are remembered apart")
+
+    def test_the_state_is_replaced_during_a_sync(self):
+        """The name is part of what has to be on the disk."""
+        path = os.path.join(self.data_path, "topics", "t", "state")
+        consumer = self.server.client().subscribe("t", "c", 200)
+        client = self.server.client()
+        client.command(mpub("t", [b"x"] * 200))
+        self.web.do("channel/create", "t", "d")
+        self.faults.set("look HOLD")
+        answers = []
+        pausing = threading.Thread(target=lambda: answers.append(self.web.post("/channel/pause?topic=t&channel=d")))
+        pausing.start()
+        wait_until(self.faults.is_holding, "the state is about to be synced")
+        before = os.stat(path).st_ino
+
+        def replaced():
+            """Gives messages back until the changes are too many for the old file."""
+            while not consumer.nothing_to_read():
+                consumer.req(consumer.read_message(), 1)
+            return os.stat(path).st_ino != before
+        wait_until(replaced, "the state is written anew")
+        self.faults.clear()
+        pausing.join()
+        self.assertEqual(answers[0].status, 200)
+        until = self.faults.recorded()
+        self.server.kill()
+        with self.restarted(NOTHING, until) as restarted:
+            self.assertTrue(restarted.channel("t", "d")["paused"])
+
+    def test_administration_is_refused(self):
+        self.web.publish("t", make_body("kept"))
+        actions = ["topic/pause?topic=t", "channel/create?topic=t&channel=d", "channel/pause?topic=t&channel=c",
+                   "channel/empty?topic=t&channel=c"]
+        with self.faults.on("sync EIO"):
+            for action in actions:
+                reply = self.web.post("/" + action)
+                self.assertEqual((action, reply.status), (action, 500))
+                self.assertIn(b"cannot be synced: Input/output error", reply.body)
+        self.wait_healthy()
+        for action in actions:
+            self.assertEqual(self.web.post("/" + action).status, 200, action)
+        until = self.faults.recorded()
+        self.server.kill()
+        with self.restarted(NOTHING, until) as restarted:
+            topic = restarted.topic("t")
+            self.assertTrue(topic["paused"])
+            self.assertEqual({c["channel_name"]: (c["paused"], c["depth"]) for c in topic["channels"]},
+                             {"c": (True, 0), "d": (False, 0)})
 
 
 if __name__ == "__main__":

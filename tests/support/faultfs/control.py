@@ -34,9 +34,15 @@ class Faults:
     def set(self, *rules):
         """From now on calls fail as these lines say, and no others."""
         path = os.path.join(self.directory, "rules")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path + ".held")
         with open(path + ".new", "w", encoding="ascii") as file:
             file.write("".join(rule + "\n" for rule in rules))
         os.rename(path + ".new", path)
+
+    def is_holding(self):
+        """Whether a rule with HOLD has kept a call waiting since set()."""
+        return os.path.exists(os.path.join(self.directory, "rules.held"))
 
     def clear(self):
         self.set()

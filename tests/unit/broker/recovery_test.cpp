@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "storage/file_io.h"
+#include "storage/state_journal.h"
 #include "storage/topic_directory.h"
 #include "unit/broker/fixture.h"
 
@@ -112,6 +113,47 @@ TEST_CASE("a damaged state redelivers rather than loses, and is told", "[broker]
         CHECK(bodiesOf(consumer.take()) == numbered(8));
         CHECK(server.channel("t", channel).deferredCount == 1);
     }
+}
+
+TEST_CASE("a message that comes twice after damage is delivered twice and harms nobody",
+          "[broker][recovery]") {
+    Server server;
+    TestLoop loop;
+    {
+        Consumer consumer{*server, loop, "t", "c", 1};
+        server.publish("t", {"twice"});
+        const auto messages = consumer.take();
+        REQUIRE(messages.size() == 1);
+        REQUIRE(consumer->requeue({messages[0].id}, 0ms));
+    }
+    server.stop();
+    storage::StateJournal journal{stateOf(server), false};
+    std::string warning;
+    auto state = journal.read(warning).value();
+    REQUIRE(state);
+    storage::ChannelState& saved = state->channels.front();
+    REQUIRE(saved.kept.messages.size() == 1);
+    saved.inFlight = saved.kept.messages;
+    REQUIRE(journal.saveAll(*state));
+    server.start();
+    CHECK(server.channel("t", "c").depth == 2);
+    const sdk::SubscribeOptions soon{20ms, 0};
+    Consumer first{*server, loop, "t", "c", 1, soon};
+    Consumer second{*server, loop, "t", "c", 1, soon};
+    CHECK(bodiesOf(first.take()) == Texts{"twice"});
+    const auto again = second.take();
+    REQUIRE(bodiesOf(again) == Texts{"twice"});
+    CHECK(second.finish(again[0]));
+    second->setReady(0);
+    // One that times out after both of them would.
+    server.publish("t", {"later"});
+    Consumer third{*server, loop, "t", "c", 1, soon};
+    first->setReady(0);
+    REQUIRE(bodiesOf(third.take()) == Texts{"later"});
+    third->setReady(0);
+    CHECK(loop.runUntil([&] { return server.channel("t", "c").timeoutCount > 0; }));
+    CHECK(server.channel("t", "c").depth == 1);
+    CHECK(server.channel("t", "c").inFlightCount == 0);
 }
 
 TEST_CASE("an older state beside newer messages loses nothing", "[broker][recovery]") {

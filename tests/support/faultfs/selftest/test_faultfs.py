@@ -7,6 +7,7 @@
 import errno
 import filecmp
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", ".."))
 from faultfs import Faults, available, build_image  # noqa: E402
 from faultfs.power_cut import EVERYTHING, NOTHING  # noqa: E402
+from nsqtest import wait_until  # noqa: E402
 from toy_writer import RECORD, record  # noqa: E402
 
 # What a child does with its argument, a directory; it prints each call's result.
@@ -171,6 +173,7 @@ class Errors(FaultFs):
             "sync": ("os.fsync, fd", "os.fdatasync, fd"),
             "truncate": ("os.ftruncate, fd, 10", "os.truncate, here + 'file', 10"),
             "allocate": ("os.posix_fallocate, fd, 0, 10",),
+            "look": ("os.open, here + 'file', os.O_RDONLY",),
             "open": ("os.open, here + 'file', 0", "os.open, here + 'new', os.O_CREAT"),
             "create": ("os.open, here + 'newer', os.O_CREAT",),
             "mkdir": ("os.mkdir, here + 'directory'",),
@@ -182,13 +185,17 @@ class Errors(FaultFs):
                 with self.subTest(call=call):
                     self.control.set(f"{kind} EIO")
                     self.assertEqual(self.tried(call), "EIO")
-                    self.control.set(*(f"{other} EIO" for other in calls if other not in (kind, "open", "create")))
+                    self.control.set(*(f"{other} EIO" for other in calls if other not in (kind, "look", "open", "create")))
                     self.assertNotIn(self.tried(call), errno.errorcode.values())
             self.control.clear()
 
     def test_every_third(self):
         self.control.set("write ENOSPC every=3")
         self.assertEqual([self.tried("os.write, fd, b'x'") for _ in range(6)], ["1", "1", "ENOSPC"] * 2)
+
+    def test_twice(self):
+        self.control.set("write ENOSPC every=2 times=2")
+        self.assertEqual([self.tried("os.write, fd, b'x'") for _ in range(6)], ["1", "ENOSPC"] * 2 + ["1", "1"])
 
     def test_short_writes(self):
         self.control.set("write SHORT")
@@ -198,6 +205,19 @@ class Errors(FaultFs):
     def test_room_ends_within_a_write(self):
         self.control.set("write ENOSPC room=150")
         self.assertEqual([self.tried("os.write, fd, b'x' * 100") for _ in range(3)], ["100", "50", "ENOSPC"])
+
+    def test_a_held_call_waits_for_other_rules(self):
+        sync, look = "os.fsync, fd\n", "os.path.getsize, os.open(here + 'file', 0)\n"
+        for call, rules, expected in ((sync, ["sync HOLD"], "ok"), (sync, ["sync HOLD", "sync EIO"], "EIO"),
+                                      (look, ["look HOLD"], "0")):
+            self.control.set(*rules)
+            self.child.stdin.write(call)
+            self.child.stdin.flush()
+            wait_until(self.control.is_holding, "it is held")
+            self.assertFalse(select.select([self.child.stdout], [], [], 0)[0])
+            self.control.clear()
+            self.assertEqual(self.child.stdout.readline().strip(), expected)
+        self.assertFalse(self.control.is_holding())
 
     def test_only_below_the_data_directory(self):
         self.control.set("write,open,sync,mkdir EIO")

@@ -63,6 +63,7 @@ int syncNode(int fd, Sync syncReally) {
     const std::uint64_t covers = s.journal.position(s.place);
     const Verdict verdict = s.rules.judge(Call::kSync);
     lock.unlock();
+    if (verdict.held) s.rules.waitUntilReplaced();
     const int error = verdict.error != 0 ? verdict.error : syncReally(fd) == 0 ? 0 : errno;
     lock.lock();
     if (error == 0) {

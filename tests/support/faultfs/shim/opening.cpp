@@ -42,6 +42,11 @@ int openAt(int directoryFd, const char* path, int flags, mode_t mode) {
     const std::optional<Entry> entry = shim().place.entry(directoryFd, path);
     if (!entry) return next(directoryFd, path, flags, mode);
     if ((flags & O_TMPFILE) == O_TMPFILE) return fail(EOPNOTSUPP);
+    if ((flags & (O_ACCMODE | O_CREAT)) == O_RDONLY) {
+        const Verdict verdict = shim().rules.judge(Call::kLook);
+        if (verdict.held) shim().rules.waitUntilReplaced();
+        if (verdict.error != 0) return fail(verdict.error);
+    }
     return openFile(*entry, (flags & O_CREAT) != 0, (flags & O_TRUNC) != 0,
                     [&] { return next(directoryFd, path, flags, mode); });
 }

@@ -1,14 +1,18 @@
 #include "rules.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <map>
 #include <sstream>
+#include <thread>
 #include <utility>
 
 namespace faultfs {
@@ -16,14 +20,15 @@ namespace faultfs {
 namespace {
 
 const std::map<std::string, Call> kCalls = {
-    {"open", Call::kOpen},         {"create", Call::kCreate},     {"read", Call::kRead},
-    {"write", Call::kWrite},       {"allocate", Call::kAllocate}, {"sync", Call::kSync},
-    {"truncate", Call::kTruncate}, {"rename", Call::kRename},     {"unlink", Call::kUnlink},
-    {"mkdir", Call::kMkdir},
+    {"look", Call::kLook},     {"open", Call::kOpen},         {"create", Call::kCreate},
+    {"read", Call::kRead},     {"write", Call::kWrite},       {"allocate", Call::kAllocate},
+    {"sync", Call::kSync},     {"truncate", Call::kTruncate}, {"rename", Call::kRename},
+    {"unlink", Call::kUnlink}, {"mkdir", Call::kMkdir},
 };
 
 const std::map<std::string, int> kErrors = {
-    {"ENOSPC", ENOSPC}, {"EIO", EIO}, {"EMFILE", EMFILE}, {"EDQUOT", EDQUOT}, {"EROFS", EROFS}, {"SHORT", 0},
+    {"ENOSPC", ENOSPC}, {"EIO", EIO}, {"EMFILE", EMFILE}, {"EDQUOT", EDQUOT},
+    {"EROFS", EROFS},   {"SHORT", 0}, {"HOLD", 0},
 };
 
 template <typename Value>
@@ -46,6 +51,7 @@ Rules::Rule Rules::Rule::parse(const std::string& line) {
     for (std::istringstream list{calls}; std::getline(list, call, ',');)
         rule.calls.push_back(lookUp(kCalls, call));
     rule.error = lookUp(kErrors, error);
+    rule.holds = error == "HOLD";
     while (words >> option) {
         const std::size_t equals = option.find('=');
         const std::uint64_t number =
@@ -54,6 +60,8 @@ Rules::Rule Rules::Rule::parse(const std::string& line) {
         if (key == "room") {
             rule.hasRoom = true;
             rule.room = number;
+        } else if (key == "times") {
+            rule.times = number;
         } else {
             rule.every = lookUp<std::uint64_t>({{"every", std::max<std::uint64_t>(number, 1)}}, key);
         }
@@ -62,7 +70,9 @@ Rules::Rule Rules::Rule::parse(const std::string& line) {
 }
 
 Verdict Rules::Rule::judge(std::size_t bytes) {
-    if (++seen % every != 0) return {};
+    if (++seen % every != 0 || times == 0) return {};
+    --times;
+    if (holds) return {0, SIZE_MAX, true};
     if (error == 0) return {0, std::max<std::size_t>(bytes / 2, 1)};
     if (!hasRoom || (bytes > 0 && room == 0)) return {error};
     const std::size_t fitting = std::min(bytes, room);
@@ -73,12 +83,26 @@ Verdict Rules::Rule::judge(std::size_t bytes) {
 Verdict Rules::judge(Call call, std::size_t bytes) {
     const std::lock_guard lock{mutex_};
     reloadIfReplaced();
+    bool held = false;
     for (Rule& rule : rules_) {
         if (std::ranges::find(rule.calls, call) == rule.calls.end()) continue;
-        const Verdict verdict = rule.judge(bytes);
+        Verdict verdict = rule.judge(bytes);
+        held = verdict.held = verdict.held || held;
         if (verdict.error != 0 || verdict.bytes < bytes) return verdict;
     }
-    return {};
+    return {0, SIZE_MAX, held};
+}
+
+void Rules::waitUntilReplaced() {
+    const Version before = loaded();
+    ::close(::open((path_ + ".held").c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    while (loaded() == before) std::this_thread::sleep_for(std::chrono::milliseconds{1});
+}
+
+Rules::Version Rules::loaded() {
+    const std::lock_guard lock{mutex_};
+    reloadIfReplaced();
+    return loaded_;
 }
 
 void Rules::reloadIfReplaced() {

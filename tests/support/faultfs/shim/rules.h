@@ -9,13 +9,27 @@
 
 namespace faultfs {
 
-/// What a call is about. Creating a file is an open and a create.
-enum class Call { kOpen, kCreate, kRead, kWrite, kAllocate, kSync, kTruncate, kRename, kUnlink, kMkdir };
+/// What a call is about. Creating a file is an open and a create, opening one for reading a look and an open.
+enum class Call {
+    kLook,
+    kOpen,
+    kCreate,
+    kRead,
+    kWrite,
+    kAllocate,
+    kSync,
+    kTruncate,
+    kRename,
+    kUnlink,
+    kMkdir
+};
 
-/// What shall become of a call: fail with `error`, or go on with at most `bytes` of its data.
+/// What shall become of a call: fail with `error`, or go on with at most `bytes` of its data. If it is
+/// `held`, only when the rules are replaced.
 struct Verdict {
     int error = 0;
     std::size_t bytes = SIZE_MAX;
+    bool held = false;
 };
 
 /// The faults that are switched on: lines of a file, which is looked at before every call, so that replacing
@@ -28,6 +42,9 @@ public:
     /// `bytes`: how many a write is about to write.
     Verdict judge(Call call, std::size_t bytes = 0);
 
+    /// Returns when the rules are others than now. Meanwhile a file beside them, `rules.held`, says so.
+    void waitUntilReplaced();
+
 private:
     struct Rule {
         std::vector<Call> calls;
@@ -36,6 +53,8 @@ private:
         std::uint64_t seen = 0;
         bool hasRoom = false;
         std::size_t room = 0;  ///< bytes that can still be written before it fails
+        bool holds = false;
+        std::uint64_t times = UINT64_MAX;  ///< calls it still concerns
 
         static Rule parse(const std::string& line);
         Verdict judge(std::size_t bytes);
@@ -51,6 +70,7 @@ private:
     };
 
     void reloadIfReplaced();
+    Version loaded();
 
     const std::string path_;
     std::mutex mutex_;
