@@ -261,9 +261,9 @@ class Moments(PowerCase):
             web.publish("plain", make_body(f"before-{channel}"))
         web.do("topic/pause", "paused")
         web.do("channel/pause", "plain", "paused")
-        web.do("topic/delete", "gone")
         web.do("channel/delete", "plain", "gone")
         web.do("channel/empty", "plain", "plain")
+        web.do("topic/delete", "gone")  # last: what syncs a topic's names would sync that it is gone
         server.kill()
         for seed in range(IMAGES):
             with self.restarted(seed, self.faults.recorded()) as restarted:
