@@ -155,8 +155,8 @@ class DamageCase(unittest.TestCase):
             for channel in channels:
                 lost |= self.check_channel(server, damage, topic, channel)
         if lost:
-            told = os.path.basename(damage.file) in server.log or LOST.search(server.log)
-            self.assertTrue(told, f"{sorted(lost)} lost without a word")
+            wait_until(lambda: os.path.basename(damage.file) in server.log or LOST.search(server.log),
+                       f"{sorted(lost)} lost, and the log says so", DEADLINE_S)
         self.check_count(server)
         server.web().publish("t", make_body("new"))
         for channel in self.world.CHANNELS["t"]:
@@ -268,6 +268,44 @@ class ManyFiles(unittest.TestCase):
         self.publish(server, new)
         self.assertEqual(drain(server, "t", "c", DEADLINE_S), kept + new)
         server.stop()
+
+
+class Torn(unittest.TestCase):
+    """What a write that came only halfway has left behind the last batch is told of and cut off, once."""
+
+    def test_a_torn_end_is_told_of_once(self):
+        directory = tempfile.mkdtemp(prefix="nsqd-damage-")
+        self.addCleanup(shutil.rmtree, directory, ignore_errors=True)
+        keys = []
+        server = self.start(directory)
+        server.client().subscribe("t", "c").close()
+        self.publish(server, keys)
+        server.stop()
+        log = next(name for name in files_below(directory) if name.startswith("topics/t/") and name.endswith(".log"))
+        with open(os.path.join(directory, log), "ab") as file:
+            file.write(b"torn" * 20)
+        for torn in (1, 0, 0):
+            server = self.start(directory)
+            self.assertEqual(len(LOST.findall(server.log)), torn, server.log)
+            self.assertEqual(server.topic("t")["damaged_batches"], torn)
+            self.publish(server, keys)
+            server.kill()
+            with open(os.path.join(directory, log), "rb") as file:
+                self.assertNotIn(b"torntorn", file.read())
+        server = self.start(directory)
+        self.assertEqual(drain(server, "t", "c"), keys)
+        self.assertEqual(server.topic("t")["damaged_batches"], 0)
+        server.stop()
+
+    def start(self, directory):
+        server = Server(data_path=directory, deadline_s=DEADLINE_S)
+        self.addCleanup(server.kill)
+        return server
+
+    @staticmethod
+    def publish(server, keys):
+        keys.append(f"key-{len(keys)}")
+        server.web().publish("t", make_body(keys[-1]))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ class DiskCase(unittest.TestCase):
         self.data_path = self.make_data_path()
         self.acknowledged = Acknowledged()
         self.finished = set()
+        self.refused = set()
         self.round = 0
 
     def make_data_path(self):
@@ -51,6 +52,7 @@ class DiskCase(unittest.TestCase):
             for number, answer in enumerate(publish(connection, "t", [make_body(key, size) for key in keys])):
                 if answer != OK:
                     self.assertEqual(answer.type, ERROR)
+                    self.refused.update([keys[number]] if each else keys)
                     if not over_http:
                         connection.expect_closed()
                     return answer.data.decode()
@@ -96,10 +98,13 @@ class DiskCase(unittest.TestCase):
         if keys:
             self.fail(f"{len(keys)} messages {what}, such as {sorted(keys)[:5]}")
 
-    def assert_all_there_after_a_start(self, finished_stays_finished):
+    def assert_all_there_after_a_start(self, finished_stays_finished, refused_stays_refused=False):
         """Starts without faults: channel `held` has all, `read` what was not finished."""
         server = self.start()
-        self.assert_none(self.acknowledged.keys("t") - set(drain(server, "t", "held")), "acknowledged and lost")
+        held = set(drain(server, "t", "held"))
+        self.assert_none(self.acknowledged.keys("t") - held, "acknowledged and lost")
+        if refused_stays_refused:
+            self.assert_none(self.refused & held, "refused and delivered")
         again = set(drain(server, "t", "read"))
         self.assert_none(self.acknowledged.keys("t") - again - self.finished, "acknowledged, not finished and lost")
         if finished_stays_finished:
@@ -138,7 +143,9 @@ class Injected(DiskCase):
             server.kill()
         else:
             server.stop()
-        self.assert_all_there_after_a_start(finished_stays_finished=not killed)
+        # What could be written, but not synced, is refused and there.
+        written = any(rule.startswith("sync") for rule in rules)
+        self.assert_all_there_after_a_start(finished_stays_finished=not killed, refused_stays_refused=not written)
 
     def test_full(self):
         self.fail_and_recover(FULL, "write,allocate,create,mkdir ENOSPC")

@@ -172,6 +172,36 @@ class Moments(PowerCase):
                 expected = self.acknowledged.keys("burst", 0, lambda publish: publish.mark <= until)
                 self.assert_none_lost(restarted, "burst", "c", expected)
 
+    def test_the_state_is_written_anew(self):
+        """When it has become long: the new file is on the disk before it takes the old one's place."""
+        server = self.start()
+        web = server.web()
+        web.do("topic/create", "t")
+        client = server.client().subscribe("t", "c", 2500)
+        state = os.path.join(self.data_path, "topics", "t", "state")
+        first = os.stat(state).st_ino
+        publisher = server.client()
+        publisher.command(mpub("t", [make_body(f"key-{number}") for number in range(2500)]))
+        messages = client.read_messages(2500)
+        web.do("topic/pause", "t")
+        for message in messages:
+            client.req(message, 600000)
+        server.wait_channel("t", "c", deferred_count=2500)
+        for _ in range(20):
+            if os.stat(state).st_ino != first:
+                break
+            # Something that changes the state, and is seen to be saved.
+            size = os.stat(state).st_size
+            publisher.command(pub("t", make_body(f"more-{size}")))
+            wait_until(lambda size=size: os.stat(state).st_size != size, "the state is saved")
+        self.assertNotEqual(os.stat(state).st_ino, first, "the state was not written anew")
+        publisher.command(pub("t", make_body("last")))  # syncs the directory, too
+        until = self.faults.recorded()
+        server.kill()
+        for seed in range(IMAGES):
+            with self.restarted(seed, until) as restarted:
+                self.assertTrue(restarted.topic("t")["paused"])
+
     def test_what_the_http_api_made(self):
         server = self.start()
         web = server.web()
@@ -182,9 +212,9 @@ class Moments(PowerCase):
             web.publish("plain", make_body(f"before-{channel}"))
         web.do("topic/pause", "paused")
         web.do("channel/pause", "plain", "paused")
-        web.do("topic/delete", "gone")
         web.do("channel/delete", "plain", "gone")
         web.do("channel/empty", "plain", "plain")
+        web.do("topic/delete", "gone")  # last: what syncs a topic's names would sync that it is gone
         server.kill()
         for seed in range(IMAGES):
             with self.restarted(seed, self.faults.recorded()) as restarted:

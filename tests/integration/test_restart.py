@@ -93,6 +93,54 @@ class Restart(unittest.TestCase):
         wait_until(lambda: server.topic(topic)["depth"] == 0, "the new channel has what the topic kept")
         return self.drain(server, topic, "c")
 
+    def test_what_was_in_memory_only(self):
+        """Under --durability=memory a stop writes what never was on the disk."""
+        server = self.start("--durability=memory")
+        for channel in ("a", "b"):
+            server.web().do("topic/create", "t")
+            server.web().do("channel/create", "t", channel)
+        bodies = [b"%d" % number for number in range(100)]
+        client = server.client()
+        client.command(mpub("t", bodies))
+        client.command(dpub("t", 1500, b"deferred"))
+        consumer = server.client().subscribe("t", "a", 10)
+        held = consumer.read_messages(10)
+        consumer.ready(0)
+        for message in held[:3]:
+            consumer.fin(message)
+        consumer.req(held[3], 0)
+        server.wait_channel("t", "a", in_flight_count=6, depth=91, deferred_count=1)
+        server.stop()
+        server = self.start("--durability=memory")
+        finished = [message.body for message in held[:3]]
+        self.assertEqual(sorted(self.drain(server, "t", "b")), sorted(bodies + [b"deferred"]))
+        self.assertEqual(sorted(self.drain(server, "t", "a")),
+                         sorted([body for body in bodies if body not in finished] + [b"deferred"]))
+        server.stop()
+
+    def test_what_was_made_is_there_after_a_kill_at_once(self):
+        """Written before the answer, not some tenths of a second later."""
+        for made in range(4):
+            with self.subTest(made=made):
+                self.setUp()
+                server = self.start()
+                topic = f"t{made}"
+                server.web().do("topic/create", topic)
+                server.web().do("channel/create", topic, "early")
+                if made == 1:
+                    server.web().do("channel/create", topic, "late")
+                elif made == 2:
+                    server.client().subscribe(topic, "late").close()
+                elif made == 3:
+                    server.web().do("channel/pause", topic, "early")
+                server.kill()
+                server = self.start()
+                self.assertIsNotNone(server.channel(topic, "early"))
+                if made in (1, 2):
+                    self.assertIsNotNone(server.channel(topic, "late"))
+                self.assertEqual(server.channel(topic, "early")["paused"], made == 3)
+                server.kill()
+
     def test_messages_beyond_the_memory_queue(self):
         server = self.start("--mem-queue-size=10")
         server.web().do("topic/create", "t")
