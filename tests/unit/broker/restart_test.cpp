@@ -276,6 +276,7 @@ TEST_CASE("names that look like paths or like the server's own files are topics 
     for (const std::string& name : names) REQUIRE(server->deleteTopic(name));
     server.restart();
     CHECK(server->stats({}).empty());
+    server.stop();
     CHECK(std::distance(fs::directory_iterator{server.path()}, {}) == 3);  // nsqd.dat, sequence.lease, topics
     CHECK(fs::is_empty(server.path() / "topics"));
 }
