@@ -1,5 +1,6 @@
 """Servers to be measured, and what can be measured of them."""
 
+import atexit
 import contextlib
 import json
 import os
@@ -39,12 +40,16 @@ class Contender:
 
 
 @contextlib.contextmanager
-def data_directory():
+def data_directory(until_the_end=False):
+    """A new directory, removed afterwards, or at the end of the program."""
     path = tempfile.mkdtemp(prefix="nsqd-bench-")
+    if until_the_end:
+        atexit.register(shutil.rmtree, path, ignore_errors=True)
     try:
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        if not until_the_end:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def load(server, mode, messages, **options):

@@ -107,13 +107,11 @@ class Topics:
     NAME = "topics"
     TITLE = "10,000 topics with one channel and one message"
     TOPICS = 10_000
-    # So long ext4 does not use the place of a deleted file again, and looks for another one at great length.
-    EXT4_RECENTLY_S = 6
 
     @classmethod
     def run(cls, contender):
-        time.sleep(cls.EXT4_RECENTLY_S)
-        with data_directory() as path:
+        # For minutes ext4 passes over the places of deleted files, and looks for others at great length.
+        with data_directory(until_the_end=True) as path:
             server = contender.start(data_path=path)
             made = load(server, "topics", cls.TOPICS)
             result = {"creating": (made["seconds"], "s"), "resident memory": (server.rss_bytes(), "MB"),
