@@ -16,6 +16,8 @@ from nsqtest.server import binary
 # Servers with millions of messages take their time.
 DEADLINE_S = 600
 IDLE_S = 10
+# Until then everything is saved and synced, and quiet topics have let go of their memory.
+SETTLE_S = 10
 
 
 class Contender:
@@ -81,7 +83,7 @@ def stop_s(server):
 
 def idle_cpu(server):
     """Percent of a core, once what came before has settled."""
-    time.sleep(3)
+    time.sleep(SETTLE_S)
     before = server.cpu_s()
     time.sleep(IDLE_S)
     return (server.cpu_s() - before) / IDLE_S * 100
