@@ -155,8 +155,9 @@ sdk::Result<fs::path> Topic::putFilesAside() {
     if (!isSaved()) return fs::path{};
     // No topic's directory begins with a dot.
     static std::atomic<std::uint64_t> count{0};
-    const fs::path aside = directory_.parent_path() /
-                           (".deleted-" + directory_.filename().string() + "-" + std::to_string(++count));
+    const fs::path aside =
+        directory_.parent_path() / (".deleted-" + directory_.filename().string() + "-" +
+                                    std::to_string(log_.nextSeq()) + "-" + std::to_string(++count));
     std::error_code failure;
     fs::rename(directory_, aside, failure);
     if (failure) return storage::storageError(directory_, "cannot be removed", failure.value());

@@ -45,7 +45,10 @@ std::optional<std::chrono::milliseconds> Topic::keep() {
         const std::lock_guard lock{mutex_};
         if (closed_ || importFrom_) return std::nullopt;
         const Clock::time_point now = Clock::now();
-        if (const storage::Segment* oldest = oldestNeeded()) moveStragglers(*oldest);
+        const storage::Segment* const oldest = oldestNeeded();
+        // Each try leaves copies in the log: once they could not be synced, none until the disk is well
+        // again.
+        if (oldest != nullptr && !(failing_ && hasLostCopies_)) moveStragglers(*oldest);
         const auto saved = save(Save::kIfChanged);  // tried again when it fails
         mayRecover = saved && failing_;
         if (saved && context_.durability != Durability::kPower) moves_.clear();
@@ -80,7 +83,7 @@ void Topic::tryDisk() {
     const std::lock_guard lock{mutex_};
     if (closed_ || !failing_) return;
     if (!storage::tryWriting(directory_, kRoomToRecover, context_.durability != Durability::kMemory)) return;
-    failing_ = false;
+    failing_ = hasLostCopies_ = false;
     context_.health.recovered(name());
     context_.logger.info("TOPIC({}): the disk can be written again", name());
 }
@@ -215,7 +218,9 @@ void Topic::endMoves(const SyncWork& work, bool isSynced) {
     }
     // Copies that may never have come to the disk are forgotten: the old segment is tried again.
     std::erase_if(moves_, [&](const Move& move) {
-        return move.stage == Move::kSaving || (!isSynced && move.stage == Move::kCopied);
+        const bool isLost = !isSynced && move.stage == Move::kCopied;
+        hasLostCopies_ = hasLostCopies_ || isLost;
+        return move.stage == Move::kSaving || isLost;
     });
     shared_->mark();
 }
