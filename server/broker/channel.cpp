@@ -82,7 +82,7 @@ void Channel::dropBeyond(std::uint64_t most) {
 void Channel::empty(const storage::LogCursor& end) {
     const std::lock_guard lock{mutex_};
     if (closed_) return;
-    droppedCount_ += available() + singles_.size() + deferred_.size();
+    droppedCount_ += available() + held_.size() + singles_.size() + deferred_.size();
     for (const Consumer* consumer : consumers_) droppedCount_ += consumer->runs.live();
     clear();
     cursor_ = end;
@@ -95,6 +95,7 @@ void Channel::clear() {
     changes_.clear();
     saveAllKept_ = true;
     ready_.clear();
+    held_.clear();
     deferred_.clear();
     singles_.clear();
     singleDeadlines_.clear();
@@ -184,7 +185,7 @@ sdk::ChannelStats Channel::stats() const {
     const std::lock_guard lock{mutex_};
     sdk::ChannelStats stats;
     stats.name = name_;
-    stats.depth = static_cast<std::int64_t>(available());
+    stats.depth = static_cast<std::int64_t>(available() + held_.size());
     if (const storage::ExtentPtr memory = store().memory()) {
         const std::uint64_t behind =
             memory->firstIndex > cursor_.index ? memory->firstIndex - cursor_.index : 0;

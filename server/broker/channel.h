@@ -103,6 +103,9 @@ public:
     /// What is to be saved: all of it, or what changed since the last call; nothing if nothing did.
     std::optional<storage::ChannelState> save(bool everything);
 
+    /// A save has ended: what waited for it can be delivered again.
+    void onSaved();
+
     /// Becomes what was saved; `cursor` and `pending` are what `state` says.
     void restore(const storage::ChannelState& state, storage::LogCursor cursor, std::deque<Gap> gaps,
                  std::vector<DeferredMessage> pending);
@@ -157,6 +160,8 @@ private:
     void dropSingle(const SingleInFlight& single);
     void defer(PendingMessage message, Clock::time_point due);
     void makeReady(PendingMessage message);
+    void queueAgain(PendingMessage message);
+    bool mustWait(const PendingMessage& message) const;
     PendingMessage takeFirstReady();
     void changed();
     void noteKept(const PendingMessage& message, Clock::time_point due);
@@ -185,6 +190,7 @@ private:
     std::deque<Gap> gaps_;                   ///< ahead of the cursor, in order
     std::uint64_t gapMessages_ = 0;          ///< messages in gaps_
     std::deque<PendingMessage> ready_;       ///< came back, to be delivered again
+    std::vector<PendingMessage> held_;       ///< the same, once what is known of them is saved
     std::vector<DeferredMessage> deferred_;  ///< a heap, the earliest first
     boost::unordered_flat_map<std::uint64_t, SingleInFlight> singles_;
     std::set<std::pair<Clock::time_point, std::uint64_t>> singleDeadlines_;

@@ -96,6 +96,8 @@ void Channel::takeReady(Consumer& consumer, Budget& budget, std::uint64_t most) 
     sdk::BufferRef owner{block};
     std::byte* to = block->data();
     for (auto& [message, at] : taken) {
+        if (topic_->isDone(message.savedBy)) message.savedAttempts = message.attempts;
+        message.savedBy = topic_->nextSave();
         if (message.attempts < UINT16_MAX) ++message.attempts;
         const std::size_t size = storage::frameSize(at.frame);
         std::memcpy(to, at.frame, size);
@@ -146,6 +148,7 @@ void Channel::takeFresh(Consumer& consumer, Budget& budget, std::uint64_t most) 
         run.unfinished.set();
         run.unfinished >>= InFlightRun::kMost - read.count;
         run.count = run.live = read.count;
+        run.savedBy = topic_->nextSave();
         run.deliveredAt = budget.now;
         run.deadline = budget.now + consumer.msgTimeout;
         if (run.deadline < scheduled_) scheduleAt(run.deadline);

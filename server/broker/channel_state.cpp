@@ -69,8 +69,9 @@ std::optional<storage::ChannelState> Channel::save(bool everything) {
     for (const auto& [seq, single] : singles_) state.inFlight.push_back(savedOf(single.message, 0));
     state.kept.complete = everything || saveAllKept_;
     if (state.kept.complete) {
-        state.kept.messages.reserve(ready_.size() + deferred_.size());
+        state.kept.messages.reserve(ready_.size() + held_.size() + deferred_.size());
         for (const PendingMessage& message : ready_) state.kept.messages.push_back(savedOf(message, 0));
+        for (const PendingMessage& message : held_) state.kept.messages.push_back(savedOf(message, 0));
         for (const DeferredMessage& deferred : deferred_) {
             state.kept.messages.push_back(savedOf(deferred.message, toUnixNs(deferred.due)));
         }
@@ -118,7 +119,7 @@ void Channel::rest(const storage::Extent* oldest) {
 
 std::uint64_t Channel::unfinished() const {
     const std::lock_guard lock{mutex_};
-    std::uint64_t sum = available() + deferred_.size() + singles_.size();
+    std::uint64_t sum = available() + held_.size() + deferred_.size() + singles_.size();
     for (const Consumer* consumer : consumers_) sum += consumer->runs.live();
     return sum;
 }
@@ -135,6 +136,7 @@ void Channel::collectHolding(const storage::Segment& segment,
             messages.try_emplace(message.seq, DeferredMessage{due, message});
     };
     for (const PendingMessage& message : ready_) add(message, {});
+    for (const PendingMessage& message : held_) add(message, {});
     for (const DeferredMessage& deferred : deferred_) add(deferred.message, deferred.due);
     for (const auto& [seq, single] : singles_) add(single.message, {});
     for (const Consumer* consumer : consumers_) {
@@ -159,6 +161,9 @@ void Channel::relocate(const storage::Segment& from,
         return true;
     };
     for (PendingMessage& message : ready_) {
+        if (move(message)) noteKept(message, {});
+    }
+    for (PendingMessage& message : held_) {
         if (move(message)) noteKept(message, {});
     }
     for (DeferredMessage& deferred : deferred_) {

@@ -1,11 +1,20 @@
 // What becomes due in a channel: timeouts of messages in flight, and deferred messages.
 
 #include <algorithm>
+#include <utility>
 
 #include "broker/channel.h"
 #include "broker/queue_scan.h"
 
 namespace nsq::broker {
+
+namespace {
+
+/// A message that was delivered for the n-th time comes after a crash as the n-th or the one before: the
+/// saved count, and one more.
+constexpr int kMostUnsaved = 2;
+
+}  // namespace
 
 void Channel::onDeadline(Clock::time_point when) {
     const std::lock_guard lock{mutex_};
@@ -21,14 +30,15 @@ void Channel::onDeadline(Clock::time_point when) {
 }
 
 void Channel::timeOut(Clock::time_point now) {
-    const std::size_t before = ready_.size();
     for (Consumer* consumer : consumers_) {
         bool any = false;
         while (consumer->runs.nextDeadline() <= now) {
             any = true;
             const InFlightRun run = consumer->runs.popFront();
             for (std::uint64_t seq = run.firstSeq; seq < run.firstSeq + run.count; ++seq) {
-                if (run.holds(seq)) makeReady(run.message(seq));
+                if (!run.holds(seq)) continue;
+                makeReady(run.message(seq));
+                ++timeoutCount_;
             }
         }
         if (any && consumer->room() > 0) wait(*consumer);
@@ -37,15 +47,15 @@ void Channel::timeOut(Clock::time_point now) {
         const SingleInFlight single = singles_.at(singleDeadlines_.begin()->second);
         dropSingle(single);
         makeReady(single.message);
+        ++timeoutCount_;
         if (single.owner != nullptr && single.owner->room() > 0) wait(*single.owner);
     }
-    timeoutCount_ += ready_.size() - before;
 }
 
 void Channel::wakeDeferred(Clock::time_point now) {
     while (!deferred_.empty() && deferred_.front().due <= now) {
         std::ranges::pop_heap(deferred_, std::less<>{});
-        ready_.push_back(std::move(deferred_.back().message));
+        queueAgain(std::move(deferred_.back().message));
         deferred_.pop_back();
     }
 }
@@ -60,7 +70,26 @@ void Channel::defer(PendingMessage message, Clock::time_point due) {
 /// `message` is to be delivered again as soon as somebody takes it.
 void Channel::makeReady(PendingMessage message) {
     noteKept(message, {});
-    ready_.push_back(std::move(message));
+    queueAgain(std::move(message));
+}
+
+void Channel::queueAgain(PendingMessage message) {
+    if (!mustWait(message)) return ready_.push_back(std::move(message));
+    held_.push_back(std::move(message));
+    if (held_.size() == 1) topic_->hurry();
+}
+
+/// After a crash a message must not have lost more than one of its attempts: with kMostUnsaved deliveries
+/// that are not saved it is not delivered again before they are.
+bool Channel::mustWait(const PendingMessage& message) const {
+    if (message.attempts - message.savedAttempts < kMostUnsaved || !isSaved()) return false;
+    return !topic_->isDone(message.savedBy) && !topic_->cannotSave.load(std::memory_order_acquire);
+}
+
+void Channel::onSaved() {
+    const std::lock_guard lock{mutex_};
+    for (PendingMessage& message : std::exchange(held_, {})) queueAgain(std::move(message));
+    wakeOne();
 }
 
 PendingMessage Channel::takeFirstReady() {

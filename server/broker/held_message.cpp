@@ -38,6 +38,7 @@ sdk::Result<void> Channel::visitHeld(const HeldVisitor& visit) const {
     const std::lock_guard lock{mutex_};
     std::vector<DeferredMessage> back;
     for (const PendingMessage& message : ready_) back.push_back({{}, message});
+    for (const PendingMessage& message : held_) back.push_back({{}, message});
     if (auto visited = visitPending(store(), back, visit); !visited) return visited;
     storage::LogCursor from = cursor_;
     for (const Gap& gap : gaps_) {

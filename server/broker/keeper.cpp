@@ -18,6 +18,12 @@ void Keeper::visit(const std::weak_ptr<Topic>& topic) {
     if (marked_.size() == 1) wake_.notify_one();
 }
 
+void Keeper::hurry() {
+    const std::lock_guard lock{mutex_};
+    hurried_ = true;
+    wake_.notify_one();
+}
+
 void Keeper::stop() {
     {
         const std::lock_guard lock{mutex_};
@@ -37,7 +43,9 @@ void Keeper::run() {
             wake_.wait_until(lock, later_.begin()->first, isWanted);
         }
         // What comes in a burst is saved together.
-        if (!marked_.empty()) wake_.wait_for(lock, kSaveAfter, [&] { return stopping_; });
+        if (!marked_.empty()) wake_.wait_for(lock, kSaveAfter, [&] { return stopping_ || hurried_; });
+        if (hurried_) wake_.wait_for(lock, kHurriedAfter, [&] { return stopping_; });
+        hurried_ = false;
         if (stopping_) return;
         std::vector<std::weak_ptr<Topic>> topics = std::exchange(marked_, {});
         lock.unlock();

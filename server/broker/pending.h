@@ -16,7 +16,9 @@ struct Consumer;
 struct PendingMessage {
     std::uint64_t seq = 0;
     storage::BatchPlace place;
-    std::uint16_t attempts = 0;  ///< deliveries so far
+    std::uint16_t attempts = 0;       ///< deliveries so far
+    std::uint16_t savedAttempts = 0;  ///< those of them that a restart would certainly know of
+    std::uint32_t savedBy = 0;        ///< the save of its topic from which on it would know of all
 };
 
 /// A message that waits for its time.
@@ -45,7 +47,8 @@ struct InFlightRun {
     storage::BatchPlace place;
     std::bitset<kMost> unfinished;
     std::uint32_t count = 0;
-    std::uint32_t live = 0;  ///< how many bits of `unfinished` are set
+    std::uint32_t live = 0;     ///< how many bits of `unfinished` are set
+    std::uint32_t savedBy = 0;  ///< as in PendingMessage
     Clock::time_point deliveredAt;
     Clock::time_point deadline;
 
@@ -56,7 +59,7 @@ struct InFlightRun {
         unfinished.reset(seq - firstSeq);
         --live;
     }
-    PendingMessage message(std::uint64_t seq) const { return {seq, place, 1}; }
+    PendingMessage message(std::uint64_t seq) const { return {seq, place, 1, 0, savedBy}; }
 };
 
 }  // namespace nsq::broker

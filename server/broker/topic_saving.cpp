@@ -131,8 +131,17 @@ sdk::Result<void> Topic::save(Save how) {
     if (!isSaved() || closed_) return {};
     if (how == Save::kIfChanged && !failing_ && !hasChanged()) return {};
     const bool everything = how == Save::kEverything || journal_.wantsAll();
+    const std::uint32_t number = shared_->nextSave();
+    shared_->saves.store(number, std::memory_order_release);
     const storage::TopicState state = collectState(everything);
     auto saved = everything ? journal_.saveAll(state) : journal_.saveChange(state);
+    shared_->cannotSave.store(!saved, std::memory_order_release);
+    if (saved) {
+        shared_->savesDone.store(number, std::memory_order_release);
+    } else {
+        shared_->saves.store(number - 1, std::memory_order_release);
+    }
+    for (const auto& [name, channel] : channels_) channel->onSaved();
     if (!saved) {
         if (!failing_) context_.logger.error("TOPIC({}): {}", name(), saved.error().text);
         failing_ = true;

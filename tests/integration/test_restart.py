@@ -141,6 +141,31 @@ class Restart(unittest.TestCase):
                 self.assertEqual(server.channel(topic, "early")["paused"], made == 3)
                 server.kill()
 
+    def test_attempts_of_a_message_that_comes_back_at_once_again_and_again(self):
+        """They are saved behind, but not further behind than one."""
+        for delay_ms in (0, 1):
+            with self.subTest(delay_ms=delay_ms):
+                self.setUp()
+                server = self.start()
+                server.web().do("topic/create", "t")
+                server.web().do("channel/create", "t", "c")
+                client = server.client().subscribe("t", "c", 4)
+                client.command(mpub("t", [b"a", b"b", b"c"]))
+                seen = {}
+                while min(seen.values(), default=0) < 100:
+                    message = client.read_message()
+                    seen[message.body] = message.attempts
+                    client.req(message, delay_ms)
+                server.kill()
+                server = self.start()
+                client = server.client().subscribe("t", "c", 4)
+                while seen:
+                    message = client.read_message()
+                    self.assertGreaterEqual(message.attempts, seen.pop(message.body) - 1)
+                    client.fin(message)
+                server.wait_channel("t", "c", depth=0, in_flight_count=0, deferred_count=0)
+                server.stop()
+
     def test_messages_beyond_the_memory_queue(self):
         server = self.start("--mem-queue-size=10")
         server.web().do("topic/create", "t")

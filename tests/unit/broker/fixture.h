@@ -142,6 +142,13 @@ public:
         return taken;
     }
 
+    /// The same, until there is something: what came back may have to be saved before.
+    std::vector<ReadMessage> takeSome(std::size_t maxBytes = SIZE_MAX) {
+        std::vector<ReadMessage> taken;
+        CHECK(loop_.runUntil([&] { return !(taken = take(maxBytes)).empty(); }));
+        return taken;
+    }
+
     /// Turns the loop until `count` messages were received in total; takes as it is told to.
     const std::vector<ReadMessage>& receive(std::size_t count) {
         automatic = true;

@@ -152,7 +152,7 @@ private:
         const std::int64_t room = (*at.consumer)->ready() - (*at.consumer)->inFlight();
         const std::size_t bytes = random_() % 2 == 0 ? SIZE_MAX : random_() % 300;
         const bool something = bytes > 0 && room > 0 && !channel.paused && !channel.waiting.empty();
-        const auto taken = at.consumer->take(bytes);
+        const auto taken = something ? at.consumer->takeSome(bytes) : at.consumer->take(bytes);
         REQUIRE(taken.empty() != something);
         REQUIRE(taken.size() <= static_cast<std::size_t>(std::max<std::int64_t>(room, 0)));
         for (const ReadMessage& message : taken) {
