@@ -71,14 +71,14 @@ Result<void> Broker::publish(const sdk::Publication& publication) {
     const Result<std::uint64_t> appended = append(publication, topic);
     if (!appended) return appended.error();
     topic->commit();
-    if (config_.durability == Durability::kPower) syncer_.syncNow(topic);
+    if (config_.durability == Durability::kPower) syncer_.syncNow({topic});
     return topic->outcome(appended.value());
 }
 
 /// Waits until what was changed of `topic` is as safe as a publish would be.
 Result<void> Broker::synced(const TopicPtr& topic) {
     if (config_.durability != Durability::kPower || sdk::isEphemeral(topic->name())) return {};
-    syncer_.syncNow(topic);
+    syncer_.syncNow({topic});
     return topic->syncedState();
 }
 

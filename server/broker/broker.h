@@ -112,6 +112,7 @@ private:
     // broker_take_over.cpp: from a stock nsqd.
     sdk::Result<void> takeOver(const std::vector<storage::TopicMetadata>& foreign);
     sdk::Result<void> takeOver(const storage::TopicMetadata& foreign);
+    sdk::Result<void> syncTopics();
     sdk::Result<void> takeOverQueues();
     sdk::Result<void> takeOverQueues(std::span<const storage::StockQueue> queues,
                                      std::vector<storage::StockRemoval>& drained);

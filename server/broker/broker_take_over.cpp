@@ -13,7 +13,20 @@ Result<void> Broker::takeOver(const std::vector<storage::TopicMetadata>& foreign
     for (const storage::TopicMetadata& topic : foreign) {
         if (auto taken = takeOver(topic); !taken) return taken;
     }
+    if (!foreign.empty()) {
+        if (auto synced = syncTopics(); !synced) return synced;
+    }
     return takeOverQueues();
+}
+
+/// What the other server's metadata named must be on the disk before ours replaces it.
+Result<void> Broker::syncTopics() {
+    const std::vector<TopicPtr> all = topics();
+    syncer_.syncNow(all);
+    for (const TopicPtr& topic : all) {
+        if (auto synced = topic->syncedState(); !synced) return synced;
+    }
+    return {};
 }
 
 /// Another server's metadata: what it names exists, and is paused as it says.

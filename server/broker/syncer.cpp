@@ -32,9 +32,9 @@ void Syncer::sync(Request request) {
     wake_.notify_one();
 }
 
-void Syncer::syncNow(const std::shared_ptr<Topic>& topic) {
+void Syncer::syncNow(std::vector<std::shared_ptr<Topic>> topics) {
     std::unique_lock lock{mutex_};
-    requests_.push_back({{topic}, nullptr, nullptr});
+    requests_.push_back({std::move(topics), nullptr, nullptr});
     const std::uint64_t mine = ++asked_;
     wake_.notify_one();
     finished_.wait(lock, [&] { return done_ >= mine; });

@@ -33,7 +33,7 @@ public:
     void sync(Request request);
 
     /// Syncs a topic and waits for it. THREAD: any that may block.
-    void syncNow(const std::shared_ptr<Topic>& topic);
+    void syncNow(std::vector<std::shared_ptr<Topic>> topics);
 
     /// Does what was asked for, unless nobody waits for it and `hurries`, and ends. THREAD: any but its own.
     void stop(bool hurries);

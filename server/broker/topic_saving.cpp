@@ -200,7 +200,7 @@ sdk::Result<std::vector<std::string>> Topic::restore(const std::vector<storage::
     if (auto restored = restoreChannels(known != nullptr ? *known : otherwise, isWhole, found.value());
         !restored)
         return restored.error();
-    if (!found.value().moved.empty()) keepOldSegments();
+    keepOldSegments();
     distribute();
     // Files that were not needed any more at the end of the last run go soon.
     if (shared_->store->segments().size() > 1) shared_->mark();
@@ -209,7 +209,8 @@ sdk::Result<std::vector<std::string>> Topic::restore(const std::vector<storage::
     return warnings;
 }
 
-/// Copies that this run has found may not be on the disk yet.
+/// Neither copies that an earlier run made nor the state that names them need be on the disk yet: segments
+/// without anything else that holds them go after a sync.
 void Topic::keepOldSegments() {
     if (context_.durability != Durability::kPower) return;
     for (const storage::SegmentPtr& segment : shared_->store->segments()) {
@@ -225,7 +226,7 @@ sdk::Result<void> Topic::restoreChannels(const storage::TopicState& state, bool 
     const std::vector<storage::SegmentPtr> segments = shared_->store->segments();
     Places places{segments, found};
     paused_ = state.paused;
-    auto distributed = storage::toCursor(*shared_->store, segments, state.distributed);
+    auto distributed = storage::toCursor(*shared_->store, segments, state.distributed, found.end.index);
     if (!distributed) return distributed.error();
     distributed_ = std::move(distributed).value();
     shared_->distributed.store(distributed_.index, std::memory_order_seq_cst);
@@ -245,11 +246,11 @@ sdk::Result<void> Topic::restoreChannels(const storage::TopicState& state, bool 
     }
     for (const storage::ChannelState& saved : state.channels) {
         if (!sdk::isValidChannelName(saved.name)) continue;
-        auto cursor = storage::toCursor(*shared_->store, segments, saved.cursor);
+        auto cursor = storage::toCursor(*shared_->store, segments, saved.cursor, found.end.index);
         if (!cursor) return cursor.error();
         std::deque<Channel::Gap> gaps;
         for (const storage::SavedGap& gap : saved.gaps) {
-            auto to = storage::toCursor(*shared_->store, segments, gap.to);
+            auto to = storage::toCursor(*shared_->store, segments, gap.to, found.end.index);
             if (!to) return to.error();
             gaps.push_back({gap.fromIndex, std::move(to).value()});
         }

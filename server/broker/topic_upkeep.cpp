@@ -82,7 +82,10 @@ std::optional<std::chrono::milliseconds> Topic::keep() {
 void Topic::tryDisk() {
     const std::lock_guard lock{mutex_};
     if (closed_ || !failing_) return;
-    if (!storage::tryWriting(directory_, kRoomToRecover, context_.durability != Durability::kMemory)) return;
+    const bool synced = context_.durability != Durability::kMemory;
+    if (!storage::tryWriting(directory_, kRoomToRecover, synced)) return;
+    // A new file may be well where the one that messages go into is not.
+    if (synced && log_.lastSegment() && !log_.lastSegment()->sync()) return;
     failing_ = hasLostCopies_ = false;
     context_.health.recovered(name());
     context_.logger.info("TOPIC({}): the disk can be written again", name());

@@ -96,6 +96,8 @@ sdk::Result<void> ImportJournal::commit(std::span<const StockRemoval> queues) {
 }
 
 sdk::Result<void> ImportJournal::finish(const fs::path& dataPath) {
+    // An earlier run may have died before it had synced that name. Without it the import would be undone.
+    if (auto synced = syncDirectory(directory_); !synced) return synced;
     const auto list = readFile(importedFile(directory_));
     if (!list) return list.error();
     if (auto removed = removeAsListed(dataPath, parse(sdk::asText(list.value()))); !removed) return removed;
@@ -118,7 +120,12 @@ sdk::Result<bool> ImportJournal::recover(const fs::path& dataPath) {
     const auto before = StateJournal{begun, true}.read(warning);
     if (!before) return before.error();
     // The log is not touched without knowing where to cut it.
-    if (!before.value()) return sdk::Error{sdk::ErrorCode::kStorage, warning};
+    if (!before.value()) {
+        return sdk::Error{sdk::ErrorCode::kStorage,
+                          (warning.empty() ? begun.string() + ": empty" : warning) +
+                              "; it tells what an interrupted take-over added to the log. Without this file "
+                              "all of that stays, and comes twice"};
+    }
     if (auto cut = cutLog(directory_, before.value()->end); !cut) return cut.error();
     const fs::path state = stateFile(directory_);
     if (std::rename(begun.c_str(), state.c_str()) != 0)

@@ -18,13 +18,13 @@ namespace {
 /// Read at once (chosen, bytes).
 constexpr std::size_t kScanSize = 1 << 20;
 
-/// The number in the name of a segment file.
+/// The number in the name of a segment file. Copies that somebody made under similar names are none.
 std::optional<std::uint64_t> firstSeqOf(const fs::path& path) {
-    if (path.extension() != ".log") return std::nullopt;
     const std::string digits = path.stem().string();
     std::uint64_t number = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+    const auto [rest, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+    if (error != std::errc{} || number > TopicLog::kSeqMask) return std::nullopt;
+    if (segmentFile(path.parent_path(), number) != path) return std::nullopt;
     return number;
 }
 
@@ -36,6 +36,8 @@ sdk::Result<std::vector<SegmentPtr>> segmentsIn(const fs::path& directory, LogSt
     fs::directory_iterator entry{directory, failure};
     for (; !failure && entry != fs::directory_iterator{}; entry.increment(failure)) {
         const auto firstSeq = firstSeqOf(entry->path());
+        if (!firstSeq && entry->path().extension() == ".log")
+            store.note(entry->path().string() + ": left alone: not the name of a file of the log");
         if (!firstSeq || !entry->is_regular_file(failure)) {
             if (failure) break;
             continue;
@@ -195,7 +197,7 @@ SegmentPtr segmentOf(const std::vector<SegmentPtr>& segments, std::uint64_t firs
 }
 
 sdk::Result<LogCursor> toCursor(LogStore& store, const std::vector<SegmentPtr>& segments,
-                                const SavedCursor& saved) {
+                                const SavedCursor& saved, std::uint64_t endIndex) {
     LogCursor cursor;
     cursor.index = saved.index;
     cursor.segment = segmentOf(segments, saved.segment);
@@ -203,6 +205,7 @@ sdk::Result<LogCursor> toCursor(LogStore& store, const std::vector<SegmentPtr>& 
         // All that was there has been read. What comes next goes behind the last file, if there is one.
         if (!segments.empty()) cursor.segment = segments.back();
         cursor.offset = cursor.segment ? cursor.segment->size() : 0;
+        cursor.index = endIndex;
         return cursor;
     }
     const bool isThere = cursor.segment->firstSeq() == saved.segment;
@@ -212,7 +215,10 @@ sdk::Result<LogCursor> toCursor(LogStore& store, const std::vector<SegmentPtr>& 
     LogCursor inside = cursor;
     const auto run = readRun(store, inside);
     if (!run) return run.error();
-    if (run.value().count == 0) return cursor;
+    if (run.value().count == 0) {
+        cursor.index = endIndex;
+        return cursor;
+    }
     const std::uint64_t first = run.value().firstSeq;
     cursor.index = inside.index - run.value().count;
     if (isThere && saved.seq > first && saved.seq <= first + run.value().count) {

@@ -38,9 +38,10 @@ sdk::Result<void> cutLog(const std::filesystem::path& directory, const SavedCurs
 /// The segment a saved place names, or, if it is gone, the next one; null: there is none.
 SegmentPtr segmentOf(const std::vector<SegmentPtr>& segments, std::uint64_t firstSeq);
 
-/// A cursor at a saved place.
+/// A cursor at a saved place. `endIndex` is that of the log's end: where nothing is left to read, it is
+/// there.
 sdk::Result<LogCursor> toCursor(LogStore& store, const std::vector<SegmentPtr>& segments,
-                                const SavedCursor& saved);
+                                const SavedCursor& saved, std::uint64_t endIndex);
 
 SavedCursor toSaved(const LogCursor& cursor);
 

@@ -222,6 +222,8 @@ sdk::Result<void> removeStockQueues(std::span<const StockRemoval> removals) {
     const fs::path& directory = removals.front().queue.directory;
     for (const StockRemoval& removal : removals)
         if (auto declared = declareEmpty(removal.queue); !declared) return declared;
+    // What an earlier run declared may not be on the disk yet.
+    if (auto synced = syncDirectory(directory); !synced) return synced;
     for (const StockRemoval& removal : removals)
         if (auto removed = removeDataFiles(removal); !removed) return removed;
     if (auto synced = syncDirectory(directory); !synced) return synced;

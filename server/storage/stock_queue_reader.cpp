@@ -117,12 +117,15 @@ sdk::Result<sdk::Bytes> StockQueueReader::record() {
     const auto head = file_->peek(stock::kSizeBytes);
     if (!head) return head.error();
     const auto size = sdk::loadBig<std::int32_t>(head.value().data());
-    if (std::cmp_less(size, stock::kMinSize) || std::cmp_greater(size, maxSize_)) {
+    const std::size_t whole = stock::kSizeBytes + static_cast<std::size_t>(size);
+    sdk::Result<bool> isOne = std::cmp_greater_equal(size, stock::kMinSize);
+    if (isOne.value() && std::cmp_greater(size, maxSize_)) isOne = isLargeRecord(whole);
+    if (!isOne) return isOne.error();
+    if (!isOne.value()) {
         loseRestOfFile("a record of " + std::to_string(size) + " bytes, not " +
                        std::to_string(stock::kMinSize) + " to " + std::to_string(maxSize_));
         return sdk::Bytes{};
     }
-    const std::size_t whole = stock::kSizeBytes + static_cast<std::size_t>(size);
     if (whole > remaining) {
         loseTornRecord();
         return sdk::Bytes{};
@@ -133,6 +136,18 @@ sdk::Result<sdk::Bytes> StockQueueReader::record() {
         return sdk::Bytes{};
     }
     return found;
+}
+
+/// Whether `whole` bytes, more than a message may have now, are a record from when it might: by its id, and
+/// by the one of what follows.
+sdk::Result<bool> StockQueueReader::isLargeRecord(std::size_t whole) {
+    const std::uint64_t remaining = file_->remaining();
+    if (whole > remaining) return false;
+    const std::size_t next = stock::kSizeBytes + stock::kMinSize;
+    const bool isFollowed = remaining - whole >= next;
+    const auto found = file_->peek(isFollowed ? whole + next : whole);
+    if (!found) return found.error();
+    return hasStockId(found.value()) && (!isFollowed || hasStockId(found.value().subspan(whole)));
 }
 
 StockMessage StockQueueReader::take(sdk::Bytes record) {

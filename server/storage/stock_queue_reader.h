@@ -50,7 +50,8 @@ struct StockReadReport {
 /// THREAD: one at a time.
 class StockQueueReader {
 public:
-    /// Records with a body of more than `maxMsgSize` bytes are taken for damage. kStorage when the meta file
+    /// Records with a body of more than `maxMsgSize` bytes are taken for damage, unless their ids and those
+    /// of what follows are of stock's form: the option may have been larger. kStorage when the meta file
     /// cannot be read.
     static sdk::Result<StockQueueReader> open(StockQueue queue, std::size_t maxMsgSize);
 
@@ -73,6 +74,7 @@ private:
     void reportMissing(std::uint64_t first, std::uint64_t end);
     sdk::Result<void> openFile();
     sdk::Result<sdk::Bytes> record();
+    sdk::Result<bool> isLargeRecord(std::size_t whole);
     StockMessage take(sdk::Bytes record);
     bool isVouchedFor() const;
     bool isLastFile() const { return index_ + 1 == queue_.files.size(); }

@@ -344,6 +344,66 @@ class EveryMoment(Interrupted):
         return undone
 
 
+@unittest.skipUnless(available(), "FAULTFS does not name libfaultfs.so (there is none in sanitizer builds)")
+class CutAfterAKill(StockDataCase):
+    """What a server finds is not for certain what is on the disk."""
+
+    def setUp(self):
+        super().setUp()
+        self.faults = Faults(self.data_path, record=True)
+        self.addCleanup(self.faults.close)
+
+    def check_cuts(self, begin, check):
+        """Checks servers on what cuts leave, from the position `begin` of the journal on."""
+        positions = [record.position for record in read_journal(self.faults.journal)] + [self.faults.recorded()]
+        for position in filter(lambda position: position > begin, positions):
+            for seed in (NOTHING, 3, 5):
+                image = tempfile.mkdtemp(prefix="image-", dir=self.directory) + "/data"
+                with self.subTest(seed=seed, until=position):
+                    build_image(self.faults.journal, image, seed, position)
+                    server = self.start(data_path=image)
+                    check(server)
+                    server.stop()
+
+    def test_an_import_that_is_done_is_not_undone(self):
+        write_metadata(self.data_path, {"t": (False, {"c": False})})
+        messages = numbered(b"m", 5)
+        write_queue(self.data_path, "t:c", messages)
+        done = os.path.join(self.data_path, "topics", "t", "imported")
+        self.faults.set("sync HOLD")
+        server = self.start(environment=self.faults.environment, ready=False)
+        wait_until(self.faults.is_holding, "the first sync")
+        while not os.path.exists(done):
+            self.faults.set("sync HOLD")  # lets one pass
+            wait_until(self.faults.is_holding, "the next sync")
+        begin = self.faults.recorded()
+        server.kill()
+        self.faults.clear()
+        self.start(environment=self.faults.environment).kill()
+        self.check_cuts(begin, lambda server: self.assert_channel(server, "t", "c", messages))
+
+    def metadata_is_synced(self):
+        records = iter(list(read_journal(self.faults.journal)))
+        replaced = any(record.kind == Kind.RENAME and record.data == b"nsqd.dat" for record in records)
+        return replaced and any(record.kind == Kind.SYNC for record in records)
+
+    def test_what_the_metadata_names_stays(self):
+        """Topics and channels without messages, once our nsqd.dat has taken the place of the other."""
+        topics = {"t": (True, {"a": False, "b": True}), "u": (False, {})}
+        write_metadata(self.data_path, topics)
+        server = self.start("--durability=power", environment=self.faults.environment)
+        wait_until(self.metadata_is_synced, "our metadata is on the disk")
+        server.kill()
+
+        def check(cut):
+            found = {topic["topic_name"]: (topic["paused"], {channel["channel_name"]: channel["paused"]
+                                                            for channel in topic["channels"]})
+                     for topic in cut.stats()["topics"]}
+            self.assertEqual(found, topics)
+        begin = next(record.position for record in read_journal(self.faults.journal) if record.kind >= Kind.CREATE)
+        self.check_cuts(begin, check)
+
+
 class Export(StockDataCase):
     def export(self, *flags, directory=None):
         """Runs the program. Returns (exit code, stdout, stderr)."""

@@ -150,6 +150,34 @@ class Power(PowerCase):
             self.assert_held_is_there(seed, until)
 
 
+    def copies_are_synced(self):
+        moved = False
+        for record in read_journal(self.faults.journal):
+            if record.kind == Kind.WRITE and MOVED in record.data:
+                moved = True
+            elif moved and record.kind == Kind.SYNC:
+                return True
+        return False
+
+    def test_a_kill_before_the_state_that_names_the_copies_is_synced(self):
+        """The next server reads it, and no copies: they are behind it. It is not on the disk yet all the same."""
+        self.flow.run_until(self.files.has_moved, "it is copied")
+        wait_until(self.copies_are_synced, "the copies are synced")
+        self.faults.set("sync HOLD")
+        wait_until(self.faults.is_holding, "the next sync")
+        self.assertTrue(os.path.exists(self.first))
+        saved = os.stat(self.files.state).st_mtime_ns
+        self.flow.run_until(lambda: os.stat(self.files.state).st_mtime_ns != saved, "it is saved", self.flow.send)
+        self.server.kill()
+        self.faults.clear()
+        server = self.start()
+        self.wait_until_first_is_gone()
+        until = self.faults.recorded()
+        server.kill()
+        for seed in range(12):
+            self.assert_held_is_there(seed, until)
+
+
 class Crash(unittest.TestCase):
     def setUp(self):
         self.data_path = tempfile.mkdtemp(prefix="nsqd-test-")

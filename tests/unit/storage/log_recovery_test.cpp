@@ -79,6 +79,42 @@ TEST_CASE("nothing is found where nothing is", "[log_recovery]") {
     CHECK(std::filesystem::exists(directory / "x1.log"));
 }
 
+TEST_CASE("copies of a file under other numbers are left alone, and told of", "[log_recovery]") {
+    FileLog log;
+    log.publish({"a", "b"});
+    const auto file = log.files().front();
+    log.close();
+    for (const char* name : {"100.log", "000000000000000000100.log", "18446744073709551615.log"})
+        std::filesystem::copy_file(file, file.parent_path() / name);
+    const RecoveredLog found = log.reopen();
+    CHECK(found.end.index == 2);
+    CHECK(found.nextSeq == 102);
+    CHECK(textsOf(log.all()) == Texts{"a", "b"});
+    const auto reports = log.takeReports();
+    REQUIRE(reports.size() == 3);
+    for (const std::string& report : reports) CHECK_THAT(report, Catch::Contains(".log: left alone"));
+}
+
+TEST_CASE("a cursor of an older state finds nothing left to read in the last file", "[log_recovery]") {
+    FileLog log;
+    log.publish({"a", "b"});
+    LogCursor cursor;
+    readAll(log.store(), cursor, 1);
+    const SavedCursor old = toSaved(cursor);
+    for (int i = 0; i < 3; ++i) log.publish({"c"});
+    const TopicState last = log.state();
+    const auto file = log.files().front();
+    log.close();
+    // What was finished is gone, and the log went on in a file without a fresh message.
+    std::filesystem::remove(file);
+    log.reopen(&last);
+    static_cast<void>(log->appendDeferred(test::asBodies({"deferred"}), 1, 2));
+    REQUIRE(log->commit());
+    const auto found = toCursor(log.store(), log.store().segments(), old, log->end().index);
+    REQUIRE(found);
+    CHECK(found.value().index == 5);
+}
+
 TEST_CASE("a tail torn at any byte is cut, and the log goes on from there", "[log_recovery]") {
     const std::size_t before = GENERATE(0u, 2u);
     FileLog whole;
@@ -301,7 +337,7 @@ TEST_CASE("a cursor is saved and found again, wherever it is", "[log_recovery]")
     const auto segments = log.store().segments();
     for (std::size_t before = 0; before < saved.size(); ++before) {
         CAPTURE(before);
-        auto cursor = toCursor(log.store(), segments, saved[before]);
+        auto cursor = toCursor(log.store(), segments, saved[before], log->end().index);
         REQUIRE(cursor);
         CHECK(cursor.value().index == before);
         if (before > 0) CHECK(toSaved(cursor.value()) == saved[before]);
@@ -322,14 +358,15 @@ TEST_CASE("a cursor whose segment is gone goes to the next one, or behind the la
     std::filesystem::remove(files[1]);
     log.reopen();
     const auto segments = log.store().segments();
-    auto next = toCursor(log.store(), segments, within);
+    auto next = toCursor(log.store(), segments, within, log->end().index);
     REQUIRE(next);
     CHECK(next.value().index == 4);
     CHECK(textsOf(readAll(log.store(), next.value())) == Texts{"c", "c"});
     SavedCursor beyond = end;
     beyond.segment += 1000;
     beyond.offset = 12345;
-    auto last = toCursor(log.store(), segments, beyond);
+    beyond.index = 2;  // of an older state: what it spoke of was finished since, and is gone
+    auto last = toCursor(log.store(), segments, beyond, log->end().index);
     REQUIRE(last);
     CHECK(last.value().index == 6);
     CHECK(readAll(log.store(), last.value()).empty());
@@ -353,7 +390,7 @@ TEST_CASE("a saved cursor ahead of damage goes to what is intact", "[log_recover
     log.close();
     test::flipInFile(file, begins[1] + GENERATE(0u, 48u));
     log.reopen();
-    auto found = toCursor(log.store(), log.store().segments(), saved);
+    auto found = toCursor(log.store(), log.store().segments(), saved, log->end().index);
     REQUIRE(found);
     CHECK(textsOf(readAll(log.store(), found.value())) == Texts{"2", "+", "3", "+"});
     CHECK(found.value().index == 8);

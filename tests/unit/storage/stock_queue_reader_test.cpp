@@ -184,6 +184,30 @@ TEST_CASE("the shortest and the longest record are read", "[stock_queue_reader]"
     CHECK(isWhole(content));
 }
 
+TEST_CASE("records from when messages might be larger are read", "[stock_queue_reader]") {
+    const StockDirectory directory;
+    const std::string large(3 * kMaxMsgSize, 'l');
+    directory.meta("4\n0,0\n1,3106\n");
+    directory.data(0, stockRecord("a") + stockRecord(large) + stockRecord(large) + stockRecord("b"));
+    directory.data(1, stockRecord(large));
+    const StockContent content = readOnly(directory);
+    CHECK(content.bodies == Bodies{"a", large, large, "b", large});
+    CHECK(content.report.setAside.empty());
+}
+
+TEST_CASE("a damaged size does not make one large record of several", "[stock_queue_reader]") {
+    const StockDirectory directory;
+    directory.meta("3\n0,0\n0,9999\n");
+    // Its id is one, but what would follow has none.
+    std::string damaged = stockRecord("x");
+    damaged.replace(0, 4, test::bigEndian(kMaxMsgSize + 100, 4));
+    directory.data(0, stockRecord("a") + damaged + stockRecord(std::string(kMaxMsgSize, 'y')) +
+                          stockRecord(std::string(kMaxMsgSize, 'z')));
+    const StockContent content = readOnly(directory);
+    CHECK(content.bodies == Bodies{"a"});
+    CHECK(content.report.setAside == Numbers{0});
+}
+
 TEST_CASE("without a meta file all files are read from their beginning", "[stock_queue_reader]") {
     const StockDirectory directory;
     directory.data(4, stockRecords({"a", "b"}));
