@@ -18,8 +18,10 @@ std::string summaryOf(const broker::ExportSummary& summary, const std::string& d
         summary.deferred > 0
             ? fmt::format(", {} of them deferred: a stock nsqd delivers these at once", summary.deferred)
             : "";
-    return fmt::format("exported {} topics, {} channels and {} messages to {}{}", summary.topics,
-                       summary.channels, summary.messages, directory, deferred);
+    const std::string damaged =
+        summary.damaged > 0 ? fmt::format("; damaged batches left out: {}", summary.damaged) : "";
+    return fmt::format("exported {} topics, {} channels and {} messages, counted in each channel, to {}{}{}",
+                       summary.topics, summary.channels, summary.messages, directory, deferred, damaged);
 }
 
 ExitStatus statusOf(const sdk::Error& error) {

@@ -32,6 +32,9 @@ Result<void> Broker::openForExport() {
                             "them over, and export then"};
     const auto queues = storage::listStockQueues(config_.dataPath);
     if (!queues) return queues.error();
+    std::error_code failure;
+    if (queues.value().empty() && !fs::exists(config_.dataPath / "topics", failure) && !failure)
+        return Error{ErrorCode::kStorage, config_.dataPath.string() + ": no data directory of this server"};
     if (!queues.value().empty()) return notOurs;
     keeper_.stop();  // it would save, and remove files
     lease_ = storage::SequenceLease::none();
@@ -52,7 +55,9 @@ Result<ExportSummary> Broker::exportTo(const fs::path& directory) const {
         if (auto added = stock.add(*topic); !added) return added.error();
     }
     if (auto ended = stock.end(); !ended) return ended.error();
-    return stock.summary();
+    ExportSummary summary = stock.summary();
+    for (const TopicPtr& topic : topics()) summary.damaged += topic->damagedBatches();
+    return summary;
 }
 
 }  // namespace nsq::broker

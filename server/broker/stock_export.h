@@ -18,6 +18,7 @@ struct ExportSummary {
     std::uint64_t channels = 0;
     std::uint64_t messages = 0;  ///< of all channels, and of topics before their channels
     std::uint64_t deferred = 0;  ///< of them
+    std::uint64_t damaged = 0;   ///< batches left out, which the log tells of
 };
 
 /// Makes a stock nsqd's data directory. As long as it is incomplete its nsqd.dat is none that a stock nsqd

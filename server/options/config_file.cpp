@@ -52,7 +52,9 @@ private:
 
     Result<void> readValue(const OptionSpec& spec, const toml::node& node) {
         auto text = scalarText(node);
-        if (!text) return refusal(node.source(), fmt::format("{}: needs {}", spec.key, typeOf(spec)));
+        const bool isText = std::holds_alternative<std::string Options::*>(spec.field);
+        if (!text || (isText && !node.is_string()))
+            return refusal(node.source(), fmt::format("{}: needs {}", spec.key, typeOf(spec)));
         if (node.is_integer() && std::holds_alternative<Duration Options::*>(spec.field)) *text += "ms";
         const auto done = assign(options_, spec, *text);
         if (!done) return refusal(node.source(), fmt::format("{}: {}", spec.key, done.error().text));
@@ -106,7 +108,9 @@ private:
     }
 
     static std::string_view typeOf(const OptionSpec& spec) {
-        return isBool(spec) ? "true or false" : isRepeatable(spec) ? "strings" : "a single value";
+        if (isBool(spec)) return "true or false";
+        if (isRepeatable(spec)) return "strings";
+        return std::holds_alternative<std::string Options::*>(spec.field) ? "a string" : "a single value";
     }
 
     Options& options_;

@@ -103,7 +103,7 @@ sdk::Result<void> SequenceLease::write(std::uint64_t limit) {
     auto written = replaceFile(file_, sdk::asBytes(line));
     // On a full disk there is no room for a second file. Torn, it is found to be damaged, which is not that
     // bad.
-    if (!written && overwriteFile(file_, sdk::asBytes(line))) written = {};
+    if (!written && overwriteFile(file_, sdk::asBytes(line))) written = syncDirectory(file_.parent_path());
     if (!written) return written;
     limit_.store(limit, std::memory_order_release);
     return {};

@@ -21,11 +21,10 @@ constexpr std::uint64_t kSmall = 64 * 1024;
 constexpr std::uint64_t kChangesToAll = 2;
 
 std::vector<std::byte> recordOf(const TopicState& state, std::uint32_t serial) {
-    const std::vector<std::byte> payload = encode(state);
-    disk::StateRecordHeader header{disk::kStateMagic, 0, disk::kVersion, serial, payload.size()};
-    std::vector<std::byte> record(sizeof header + payload.size());
+    disk::StateRecordHeader header{disk::kStateMagic, 0, disk::kVersion, serial, 0};
+    std::vector<std::byte> record = encode(state, sizeof header);
+    header.bytes = record.size() - sizeof header;
     std::memcpy(record.data(), &header, sizeof header);
-    std::memcpy(record.data() + sizeof header, payload.data(), payload.size());
     header.crc = crc32c(sdk::Bytes{record}.subspan(disk::kStateCrcBegin));
     std::memcpy(record.data(), &header, sizeof header);
     return record;

@@ -38,15 +38,26 @@ static_assert(std::has_unique_object_representations_v<SavedMessage> && sizeof(S
 static_assert(std::has_unique_object_representations_v<SavedRun> && sizeof(SavedRun) == 56);
 static_assert(std::has_unique_object_representations_v<SavedGap>);
 
+template <typename T>
+std::size_t bytesOf(const std::vector<T>& objects) {
+    return objects.size() * sizeof(T);
+}
+
 class Writer {
 public:
+    /// Begins with `room` bytes of anything, and will have `size` more.
+    Writer(std::size_t room, std::size_t size) {
+        bytes_.reserve(room + size);
+        bytes_.resize(room);
+    }
+
     template <typename T>
     void put(const T& object) {
         append(&object, sizeof object);
     }
     template <typename T>
     void putAll(const std::vector<T>& objects) {
-        append(objects.data(), objects.size() * sizeof(T));
+        append(objects.data(), bytesOf(objects));
     }
     void append(const void* from, std::size_t size) {
         const auto* bytes = static_cast<const std::byte*>(from);
@@ -104,6 +115,15 @@ bool decodeChannel(Reader& reader, ChannelState& channel) {
            reader.getAll(channel.inFlight, part.inFlight) && reader.getAll(channel.kept.messages, part.kept);
 }
 
+std::size_t encodedSize(const TopicState& state) {
+    std::size_t size = sizeof(TopicPart) + bytesOf(state.deferred.messages);
+    for (const ChannelState& channel : state.channels) {
+        size += sizeof(ChannelPart) + channel.name.size() + bytesOf(channel.gaps) + bytesOf(channel.runs) +
+                bytesOf(channel.inFlight) + bytesOf(channel.kept.messages);
+    }
+    return size;
+}
+
 }  // namespace
 
 void apply(SavedSet& set, SavedSet change) {
@@ -147,8 +167,8 @@ void apply(TopicState& state, TopicState change) {
     }
 }
 
-std::vector<std::byte> encode(const TopicState& state) {
-    Writer writer;
+std::vector<std::byte> encode(const TopicState& state, std::size_t room) {
+    Writer writer{room, encodedSize(state)};
     writer.put(TopicPart{state.nextSeq, state.end, state.distributed, state.deferred.messages.size(),
                          static_cast<std::uint32_t>(state.channels.size()),
                          flagsOf(state.paused, state.deferred.complete)});

@@ -89,8 +89,8 @@ void settle(SavedSet& set);
 /// Makes `state` what it is after `change`, but for settle() on its sets.
 void apply(TopicState& state, TopicState change);
 
-/// As bytes, and back; false when `bytes` are not what encode makes.
-std::vector<std::byte> encode(const TopicState& state);
+/// As bytes behind `room` bytes for the caller, and back; false when `bytes` are not what encode makes.
+std::vector<std::byte> encode(const TopicState& state, std::size_t room = 0);
 bool decode(std::span<const std::byte> bytes, TopicState& state);
 
 }  // namespace nsq::storage

@@ -54,10 +54,19 @@ def data_directory(until_the_end=False):
             shutil.rmtree(path, ignore_errors=True)
 
 
+def load_program():
+    return os.path.join(os.path.dirname(binary()), "nsq_load")
+
+
+def check_programs():
+    """RuntimeError: something that is needed has not been built."""
+    if not os.access(load_program(), os.X_OK):
+        raise RuntimeError(f"{load_program()} is missing: build with -DBENCH=ON")
+
+
 def load(server, mode, messages, **options):
     """Runs nsq_load. Returns what it printed."""
-    program = os.path.join(os.path.dirname(binary()), "nsq_load")
-    command = [program, mode, f"--port={server.tcp_port}", f"--http-port={server.http_port}", f"--pid={server.pid}",
+    command = [load_program(), mode, f"--port={server.tcp_port}", f"--http-port={server.http_port}", f"--pid={server.pid}",
                f"--messages={messages}", *(f"--{name}={value}" for name, value in options.items())]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout)

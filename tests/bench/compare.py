@@ -14,7 +14,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import storage_rows  # noqa: E402
-from bench_server import Contender  # noqa: E402
+from bench_server import Contender, check_programs  # noqa: E402
 from nsqtest import raise_file_limit  # noqa: E402
 from nsqtest.server import binary  # noqa: E402
 
@@ -77,7 +77,11 @@ def main():
     arguments = parser.parse_args()
     wanted = arguments.rows.split(",") if arguments.rows else [row.NAME for row in ROWS]
     if unknown := set(wanted) - {row.NAME for row in ROWS}:
-        parser.error(f"no such row: {', '.join(sorted(unknown))}")
+        parser.error(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(row.NAME for row in ROWS)}")
+    try:
+        check_programs()
+    except RuntimeError as error:
+        parser.error(str(error))
     raise_file_limit()
     contenders = [Contender("stock", arguments.stock)] if arguments.stock else []
     contenders.append(Contender("ours", binary()))

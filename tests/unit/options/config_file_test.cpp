@@ -142,6 +142,8 @@ TEST_CASE("what is wrong in a file is refused in one line with its number") {
         {"id = 5.0", "1: id: \"5.0\" is not an integer of 64 bits"},
         {"id = 1e2", "1: id: \"100.0\" is not an integer of 64 bits"},
         {"verbose = 1.0", "1: verbose: \"1.0\" is not true or false"},
+        {"tcp_address = 127", "1: tcp_address: needs a string"},
+        {"data_path = true", "1: data_path: needs a string"},
         {"id = [1]", "1: id: needs a single value"},
         {"id = 1979-05-27", "1: id: needs a single value"},
         {"verbose = [true]", "1: verbose: needs true or false"},
