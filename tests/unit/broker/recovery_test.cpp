@@ -269,6 +269,26 @@ TEST_CASE("a torn end is cut off, and the log goes on there", "[broker][recovery
     CHECK(bodiesOf(consumer.take()) == Texts{"0", "1", "new"});
 }
 
+TEST_CASE("messages missing at the end of the log are told of and counted", "[broker][recovery]") {
+    Server server;
+    TestLoop loop;
+    REQUIRE(server->createTopic("t"));
+    REQUIRE(server->createChannel("t", "c"));
+    server.publish("t", numbered(2));
+    const fs::path segment = onlySegment(server);
+    const auto end = fs::file_size(segment);
+    server.publish("t", numbered(3, 2));
+    server.stop();
+    fs::resize_file(segment, end);
+    server.start();
+    Consumer consumer{*server, loop, "t", "c"};
+    CHECK(bodiesOf(consumer.take()) == numbered(2));
+    CHECK(server.log().find(segment.string() + ": byte " + std::to_string(end) +
+                            ": 3 messages behind it are missing") != std::string::npos);
+    CHECK(server.topic("t").damagedBatches == 1);
+    CHECK(server.channel("t", "c").depth == 0);
+}
+
 TEST_CASE("a start that cannot use a topic's directory says so and changes nothing", "[broker][recovery]") {
     Server server;
     for (const char* name : {"a", "b", "c"}) server.publish(name, {"x"});
