@@ -221,6 +221,30 @@ class Injected(DiskCase):
             self.assertIsNotNone(server.channel("t", "new"))
         server.stop()
 
+    def test_topics_that_cannot_be_removed(self):
+        """What is left of one, of an earlier run too, is not in the way of the next one of that name."""
+        topics = os.path.join(self.data_path, "topics")
+
+        def left():
+            return [name for name in os.listdir(topics) if name.startswith(".deleted-")]
+        for runs in (1, 2):
+            with self.faults.on("unlink EIO"):
+                server = self.start_faulty()
+                self.assertIsNone(self.publish(server, "PUB"))
+                reply = server.web().post("/topic/delete?topic=t")
+                self.assertEqual((reply.status, BROKEN in reply.body.decode()), (500, True), reply)
+                self.assertIsNone(server.topic("t"))
+                self.assertEqual(len(left()), runs)
+                server.stop()
+        with self.faults.on("unlink EIO"):
+            server = self.start_faulty()
+        self.assertIsNone(self.publish(server, "PUB"))
+        server.web().do("topic/delete", "t")
+        self.assertEqual(len(left()), 2)
+        server.stop()
+        self.start().stop()
+        self.assertEqual(left(), [])
+
     @contextlib.contextmanager
     def read_through(self, *rules):
         """A backlog far larger than what is kept in memory is consumed while it cannot be read, and after."""

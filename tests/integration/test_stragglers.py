@@ -109,6 +109,16 @@ class Power(PowerCase):
         with self.restarted(seed, until) as restarted:
             self.assert_none_lost(restarted, "t", "c", {"held"})
 
+    def copies(self):
+        """How many moved messages were written, also to files that are gone."""
+        return sum(record.data.count(MOVED) for record in read_journal(self.faults.journal)
+                   if record.kind == Kind.WRITE)
+
+    def looks(self):
+        """How often was tried whether the disk can be written again."""
+        return sum(record.kind == Kind.CREATE and record.name == b"room.tmp"
+                   for record in read_journal(self.faults.journal))
+
     def test_a_cut_at_every_moment(self):
         self.flow.run_until(self.files.has_moved, "it is copied")
         self.wait_until_first_is_gone()
@@ -125,6 +135,10 @@ class Power(PowerCase):
             self.flow.run_until(self.files.has_moved, "it is copied")
             for _ in range(5):
                 self.assertEqual(self.flow.run().type, ERROR)
+            # Before each look at the disk it could have been copied again.
+            looks = self.looks() + 3
+            self.flow.run_until(lambda: self.looks() >= looks, "the disk is looked at")
+            self.assertEqual(self.copies(), 1)
         web = self.server.web()
         wait_until(lambda: web.get("/ping").body == b"OK", "/ping is OK again")
         self.wait_until_first_is_gone()

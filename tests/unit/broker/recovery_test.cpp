@@ -16,11 +16,17 @@ fs::path stateOf(const Server& server) {
     return storage::stateFile(storage::topicDirectory(server.path(), "t"));
 }
 
-fs::path onlySegment(const Server& server) {
+std::vector<fs::path> segmentsOf(const Server& server) {
     std::vector<fs::path> paths;
     for (const auto& entry : fs::directory_iterator{storage::topicDirectory(server.path(), "t")}) {
         if (entry.path().extension() == ".log") paths.push_back(entry.path());
     }
+    std::ranges::sort(paths);
+    return paths;
+}
+
+fs::path onlySegment(const Server& server) {
+    const auto paths = segmentsOf(server);
     REQUIRE(paths.size() == 1);
     return paths.front();
 }
@@ -181,6 +187,42 @@ TEST_CASE("an older state beside newer messages loses nothing", "[broker][recove
     CHECK(sorted(bodiesOf(consumer.take())) == sorted(expected));
 }
 
+TEST_CASE("an older state does not know of a message that was moved since, which comes all the same",
+          "[broker][recovery]") {
+    broker::BrokerConfig config;
+    config.maxBytesPerFile = 20'000;
+    Server server{config};
+    TestLoop loop;
+    REQUIRE(server->createTopic("t"));
+    REQUIRE(server->createChannel("t", "c"));
+    auto older = storage::readFile(stateOf(server)).value();
+    std::string moved;
+    {
+        Consumer consumer{*server, loop, "t", "c"};
+        std::size_t count = 0;
+        const auto takeUntilFiles = [&](std::size_t files) {
+            std::vector<ReadMessage> taken;
+            while (segmentsOf(server).size() < files) {
+                server.publish("t", {std::to_string(count++) + std::string(1000, 'x')});
+                taken.push_back(consumer.take().at(0));
+            }
+            return taken;
+        };
+        // All of the first file stays in flight, too much to be moved, and one message of the second.
+        moved = takeUntilFiles(2).back().body;
+        const fs::path second = segmentsOf(server).back();
+        for (const ReadMessage& message : takeUntilFiles(4)) REQUIRE(consumer.finish(message));
+        REQUIRE(loop.runUntil([&] { return !fs::exists(second); }));
+    }
+    server.crash();
+    older.push_back(std::byte{1});  // what came behind is damaged
+    writeFile(stateOf(server), older);
+    server.start();
+    CHECK(server.log().find(stateOf(server).string() + ": damaged") != std::string::npos);
+    Consumer consumer{*server, loop, "t", "c"};
+    CHECK(std::ranges::count(bodiesOf(consumer.take()), moved) == 1);
+}
+
 TEST_CASE("a damaged batch costs its messages only, is told, and kept aside", "[broker][recovery]") {
     Server server;
     TestLoop loop;
@@ -225,6 +267,26 @@ TEST_CASE("a torn end is cut off, and the log goes on there", "[broker][recovery
     server.start();
     Consumer consumer{*server, loop, "t", "c"};
     CHECK(bodiesOf(consumer.take()) == Texts{"0", "1", "new"});
+}
+
+TEST_CASE("messages missing at the end of the log are told of and counted", "[broker][recovery]") {
+    Server server;
+    TestLoop loop;
+    REQUIRE(server->createTopic("t"));
+    REQUIRE(server->createChannel("t", "c"));
+    server.publish("t", numbered(2));
+    const fs::path segment = onlySegment(server);
+    const auto end = fs::file_size(segment);
+    server.publish("t", numbered(3, 2));
+    server.stop();
+    fs::resize_file(segment, end);
+    server.start();
+    Consumer consumer{*server, loop, "t", "c"};
+    CHECK(bodiesOf(consumer.take()) == numbered(2));
+    CHECK(server.log().find(segment.string() + ": byte " + std::to_string(end) +
+                            ": 3 messages behind it are missing") != std::string::npos);
+    CHECK(server.topic("t").damagedBatches == 1);
+    CHECK(server.channel("t", "c").depth == 0);
 }
 
 TEST_CASE("a start that cannot use a topic's directory says so and changes nothing", "[broker][recovery]") {

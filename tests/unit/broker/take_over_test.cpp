@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "storage/file_io.h"
 #include "unit/broker/stock_server.h"
 #include "unit/storage/file_size_limit.h"
 
@@ -249,6 +250,59 @@ TEST_CASE("an interrupted take-over leaves nothing for a start without the queue
     server.publish("t", {"new"});
     CHECK(server.drain("t", "a") == Texts{"new"});
     CHECK(server.drain("t", "b") == Texts{"new"});
+}
+
+TEST_CASE("the keeper stays away from a topic that is taking over", "[broker][take_over]") {
+    const TemporaryDirectory data;
+    fs::create_directory(data / "topics");
+    spdlog::logger logger{"silent"};
+    std::string warning;
+    const auto lease = storage::SequenceLease::open(data / "sequence.lease", warning).value();
+    broker::QueueScan scan;
+    broker::DiskHealth health;
+    broker::Syncer syncer{{}};
+    broker::Keeper keeper;
+    keeper.stop();  // the test comes in its place
+    const broker::BrokerConfig config;
+    const broker::TopicContext context{{scan, config.maxMsgTimeout, 0, 0},
+                                       *lease,
+                                       logger,
+                                       keeper,
+                                       syncer,
+                                       health,
+                                       data.path(),
+                                       config.durability,
+                                       20'000,
+                                       10'000,
+                                       2500,
+                                       kLong};
+    const auto topic = std::make_shared<broker::Topic>("t", context, lease->begin().value());
+    REQUIRE(topic->create());
+    bool created = false;
+    const auto channel = topic->makeChannel("c", created).value();
+    // Files that nobody needs any more.
+    const std::string text(1000, 'x');
+    const sdk::Bytes body = sdk::asBytes(text);
+    for (int i = 0; i < 50; ++i) {
+        REQUIRE(topic->append({"t", {&body, 1}, 0ms}));
+        topic->commit();
+    }
+    REQUIRE(topic->emptyChannel(*channel));
+    const auto onDisk = [&] {
+        std::map<fs::path, std::vector<std::byte>> files;
+        for (const auto& entry : fs::directory_iterator{storage::topicDirectory(data.path(), "t")})
+            files[entry.path()] = storage::readFile(entry.path()).value();
+        return files;
+    };
+    REQUIRE(topic->beginImport());
+    REQUIRE(topic->import({1'000, 0, body}));
+    REQUIRE(topic->commitImport(channel.get()));
+    const auto before = onDisk();
+    CHECK_FALSE(topic->keep());
+    CHECK((onDisk() == before));
+    REQUIRE(topic->endImport({}));
+    topic->keep();
+    CHECK(onDisk().size() < before.size() - 1);  // not only the journal of the import has gone
 }
 
 TEST_CASE("what cannot be read is warned of and set aside", "[broker][take_over]") {
