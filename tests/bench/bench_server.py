@@ -9,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import types
 
 from nsqtest import Server
 from nsqtest.server import binary
@@ -23,9 +24,8 @@ SETTLE_S = 10
 class Contender:
     """A server program, and how it is started."""
 
-    def __init__(self, name, program):
-        self.name, self.program = name, program
-        self.is_stock = name == "stock"
+    def __init__(self, name, program, is_stock):
+        self.name, self.program, self.is_stock = name, program, is_stock
 
     def start(self, *flags, data_path, **options):
         return Server(*flags, data_path=data_path, program=self.program, deadline_s=DEADLINE_S, **options)
@@ -83,6 +83,16 @@ def make_channels(server, count, topic="bench"):
         server.web().do("channel/create", topic, f"ch{number}")
 
 
+@contextlib.contextmanager
+def cpu_over(server, at_least_s=0):
+    """What the body takes: gives an object that has `seconds` and `cpu_s` afterwards."""
+    spent = types.SimpleNamespace()
+    cpu, began = server.cpu_s(), time.monotonic()
+    yield spent
+    time.sleep(max(0, began + at_least_s - time.monotonic()))
+    spent.seconds, spent.cpu_s = time.monotonic() - began, server.cpu_s() - cpu
+
+
 def stop_s(server):
     began = time.monotonic()
     server.terminate()
@@ -93,9 +103,9 @@ def stop_s(server):
 def idle_cpu(server):
     """Percent of a core, once what came before has settled."""
     time.sleep(SETTLE_S)
-    before = server.cpu_s()
-    time.sleep(IDLE_S)
-    return (server.cpu_s() - before) / IDLE_S * 100
+    with cpu_over(server, IDLE_S) as spent:
+        pass
+    return spent.cpu_s / spent.seconds * 100
 
 
 def disk_bytes(path):

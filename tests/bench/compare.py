@@ -13,12 +13,13 @@ import statistics
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import speed_rows  # noqa: E402
 import storage_rows  # noqa: E402
 from bench_server import Contender, check_programs  # noqa: E402
 from nsqtest import raise_file_limit  # noqa: E402
 from nsqtest.server import binary  # noqa: E402
 
-ROWS = storage_rows.ROWS
+ROWS = speed_rows.ROWS + storage_rows.ROWS
 MORE_IS_BETTER = ("/s",)
 
 
@@ -28,7 +29,7 @@ def shown(value, unit):
     if unit == "MB":
         return f"{value / 1e6:,.0f} MB"
     if unit == "s":
-        return f"{value:,.1f} s" if value >= 1 else f"{value * 1e3:,.0f} ms" if value >= 0.01 else f"{value * 1e3:.2f} ms"
+        return f"{value:,.1f} s" if value >= 1 else f"{value * 1e3:,.0f} ms" if value >= 0.1 else f"{value * 1e3:.2f} ms"
     return f"{value:.2f} {unit}"
 
 
@@ -46,12 +47,13 @@ def times_better(stock, ours, unit):
     return [good / base for base, good in pairs if base > 0]
 
 
-def print_row(row, metrics):
+def print_row(row, metrics, contenders):
+    """The ratio is that of the last server and the first one."""
     for metric, (unit, values) in metrics.items():
-        stock, ours = values.get("stock"), values["ours"]
-        cells = [f"{row.TITLE}: {metric}", spread(stock, unit) if stock else "", spread(ours, unit), ""]
-        if stock and (ratios := times_better(stock, ours, unit)):
-            cells[-1] = f"{statistics.median(ratios):,.1f}"
+        cells = [f"{row.TITLE}: {metric}", *(spread(values[each.name], unit) for each in contenders)]
+        if len(contenders) > 1:
+            ratios = times_better(values[contenders[0].name], values[contenders[-1].name], unit)
+            cells.append(f"{statistics.median(ratios):,.1f}" if ratios else "")
             if len(ratios) > 1:
                 cells[-1] += f" ({min(ratios):,.1f} to {max(ratios):,.1f})"
         print("| " + " | ".join(cells) + " |", flush=True)
@@ -71,6 +73,8 @@ def measure(row, contenders, rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stock", help="path of a stock nsqd")
+    parser.add_argument("--server", action="append", default=[], metavar="NAME=PATH",
+                        help="one more build of this server, such as one before a change; can be repeated")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rows", help=f"only these, of {', '.join(row.NAME for row in ROWS)}")
     parser.add_argument("--json", help="file for all figures")
@@ -83,14 +87,18 @@ def main():
     except RuntimeError as error:
         parser.error(str(error))
     raise_file_limit()
-    contenders = [Contender("stock", arguments.stock)] if arguments.stock else []
-    contenders.append(Contender("ours", binary()))
-    print("| | stock nsqd | this server | times better |\n|---|---|---|---|", flush=True)
+    contenders = [Contender("stock", arguments.stock, True)] if arguments.stock else []
+    for server in arguments.server:
+        name, _, program = server.partition("=")
+        contenders.append(Contender(name, program, False))
+    contenders.append(Contender("ours", binary(), False))
+    columns = ["", *(each.name for each in contenders), *(["times better"] if len(contenders) > 1 else [])]
+    print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns), flush=True)
     results = {}
     for row in ROWS:
         if row.NAME in wanted:
             results[row.NAME] = measure(row, contenders, arguments.rounds)
-            print_row(row, results[row.NAME])
+            print_row(row, results[row.NAME], contenders)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(results, file, indent=1)

@@ -14,6 +14,10 @@
 #include <thread>
 
 #include "bench/http_client.h"
+#include "bench/idle.h"
+#include "bench/latency.h"
+#include "bench/publish_command.h"
+#include "bench/settings.h"
 #include "bench/v2_client.h"
 #include "nsq/sdk/message.h"
 
@@ -23,29 +27,20 @@ namespace {
 constexpr const char* kUsage =
     "usage: nsq_load MODE --port=N [--pid=N] [--topic=T] [--channel=C] [--messages=N] [--size=BYTES]\n"
     "                [--batch=N] [--connections=N] [--window=N] [--rdy=N] [--defer=MS] [--http-port=N]\n"
+    "                [--rate=N] [--seconds=N] [--unbuffered=true]\n"
     "  MODE pub     publish --messages messages of --size bytes, PUB (--batch=1) or MPUB, or DPUB with "
     "--defer,\n"
     "               --window publishes ahead\n"
     "       sub     consume and finish --messages messages\n"
     "       both    the two at once, on as many connections each\n"
     "       topics  publish one message to each of --messages new topics, and create a channel in each\n"
+    "       latency publish --rate messages a second for --seconds, and consume them: how long after the "
+    "moment\n"
+    "               a message was due the OK and the message come; with --unbuffered the server is asked not "
+    "to\n"
+    "               hold messages back\n"
+    "       idle    subscribe --connections times, say so, and answer heartbeats until the input ends\n"
     "  --pid        the server's process, to report its CPU time a message\n";
-
-struct Settings {
-    std::string mode;
-    int port = 0;
-    int httpPort = 0;
-    int pid = 0;
-    std::string topic = "bench";
-    std::string channel = "ch";
-    std::uint64_t messages = 1000000;
-    std::size_t size = 200;
-    std::uint64_t batch = 200;
-    std::uint64_t connections = 2;
-    std::uint64_t window = 8;
-    std::uint64_t rdy = 2500;
-    std::uint64_t deferMs = 0;
-};
 
 Settings parse(int argc, char** argv) {
     if (argc < 2) throw std::invalid_argument("no mode");
@@ -81,6 +76,12 @@ Settings parse(int argc, char** argv) {
             settings.rdy = std::stoull(value);
         else if (name == "defer")
             settings.deferMs = std::stoull(value);
+        else if (name == "rate")
+            settings.rate = std::stoull(value);
+        else if (name == "seconds")
+            settings.seconds = std::stoull(value);
+        else if (name == "unbuffered")
+            settings.unbuffered = value == "true";
         else
             throw std::invalid_argument(argument);
     }
@@ -89,32 +90,6 @@ Settings parse(int argc, char** argv) {
         throw std::invalid_argument("--http-port is missing");
     if (settings.deferMs > 0) settings.batch = 1;
     return settings;
-}
-
-void appendBig(std::string& to, std::size_t value) {
-    std::byte bytes[4];
-    sdk::storeBig(bytes, static_cast<std::int32_t>(value));
-    to.append(reinterpret_cast<const char*>(bytes), sizeof bytes);
-}
-
-/// One PUB, DPUB or MPUB command, as a client sends it.
-std::string publishCommand(const Settings& settings, std::uint64_t batch) {
-    const std::string body(settings.size, 'x');
-    if (settings.batch == 1) {
-        std::string command = (settings.deferMs > 0 ? "DPUB " : "PUB ") + settings.topic;
-        if (settings.deferMs > 0) command += ' ' + std::to_string(settings.deferMs);
-        command += '\n';
-        appendBig(command, body.size());
-        return command + body;
-    }
-    std::string command = "MPUB " + settings.topic + '\n';
-    appendBig(command, 4 + batch * (4 + body.size()));
-    appendBig(command, batch);
-    for (std::uint64_t i = 0; i < batch; ++i) {
-        appendBig(command, body.size());
-        command += body;
-    }
-    return command;
 }
 
 /// Publishes `messages`, with at most `window` publishes unanswered.
@@ -214,17 +189,21 @@ auto orDie(Work work) {
 }
 
 void run(const Settings& settings) {
+    if (settings.mode == "idle") return holdIdle(settings);
     const bool publishes = settings.mode == "pub" || settings.mode == "both";
     const bool subscribes = settings.mode == "sub" || settings.mode == "both";
     const bool makes = settings.mode == "topics";
-    if (!publishes && !subscribes && !makes) throw std::invalid_argument(settings.mode);
+    const bool measures = settings.mode == "latency";
+    if (!publishes && !subscribes && !makes && !measures) throw std::invalid_argument(settings.mode);
     std::atomic<std::int64_t> left{static_cast<std::int64_t>(settings.messages)};
+    Latency latency;
     const double cpuBefore = settings.pid != 0 ? cpuSeconds(settings.pid) : 0;
     const auto begin = std::chrono::steady_clock::now();
     if (makes) makeTopics(settings);
+    if (measures) latency = measureLatency(settings);
     std::vector<std::thread> publishers;
     std::vector<std::thread> subscribers;
-    for (std::uint64_t i = 0; !makes && i < settings.connections; ++i) {
+    for (std::uint64_t i = 0; (publishes || subscribes) && i < settings.connections; ++i) {
         const std::uint64_t share =
             settings.messages / settings.connections + (i < settings.messages % settings.connections ? 1 : 0);
         if (subscribes) subscribers.emplace_back(orDie([&] { subscribe(settings, left); }));
@@ -234,12 +213,15 @@ void run(const Settings& settings) {
     // A subscriber may be waiting for a message another one had: the clock stops with the last message.
     for (std::int64_t now = left.load(); subscribes && now > 0; now = left.load()) left.wait(now);
     const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - begin;
-    const auto messages = static_cast<double>(settings.messages);
+    const auto messages = static_cast<double>(measures ? latency.messages : settings.messages);
     std::printf("{\"mode\":\"%s\",\"messages\":%llu,\"seconds\":%.3f,\"rate\":%.0f", settings.mode.c_str(),
-                static_cast<unsigned long long>(settings.messages), seconds.count(),
-                messages / seconds.count());
+                static_cast<unsigned long long>(messages), seconds.count(), messages / seconds.count());
     if (settings.pid != 0) {
         std::printf(",\"server_cpu_us\":%.3f", (cpuSeconds(settings.pid) - cpuBefore) * 1e6 / messages);
+    }
+    if (measures) {
+        printPercentiles("acknowledged_us", latency.acknowledged);
+        printPercentiles("received_us", latency.received);
     }
     std::printf("}\n");
     std::fflush(stdout);

@@ -21,6 +21,8 @@ public:
     /// Waits for something. Returns how many bytes of `to` were filled.
     std::size_t receive(std::span<std::byte> to);
 
+    int fd() const { return fd_; }
+
 private:
     int fd_;
 };
