@@ -85,8 +85,12 @@ DeferredMessage deferredOf(const storage::FoundMessage& found) {
     return {fromUnixNs(found.dueNs), {found.seq, found.place, 0}};
 }
 
-/// The sequence number of the message after `cursor`, or one that none has reached.
-sdk::Result<std::uint64_t> seqAfter(storage::LogStore& store, storage::LogCursor cursor) {
+/// The sequence number of the message after `cursor`, or one that none has reached. `saved` is where it was;
+/// with that file gone nothing is known of its messages but that they came no earlier.
+sdk::Result<std::uint64_t> seqAfter(storage::LogStore& store, storage::LogCursor cursor,
+                                    const storage::SavedCursor& saved) {
+    if (!cursor.segment || cursor.segment->firstSeq() != saved.segment)
+        return std::max(saved.segment, saved.seq);
     const auto run = storage::readRun(store, cursor, {.messages = 1});
     if (!run) return run.error();
     return run.value().count == 0 ? UINT64_MAX : run.value().firstSeq;
@@ -162,12 +166,14 @@ sdk::Result<void> Topic::save(Save how) {
 
 sdk::Result<fs::path> Topic::putFilesAside() {
     if (!isSaved()) return fs::path{};
-    // No topic's directory begins with a dot.
+    // No topic's directory begins with a dot. An earlier run may have left some that it could not remove.
     static std::atomic<std::uint64_t> count{0};
-    const fs::path aside =
-        directory_.parent_path() / (".deleted-" + directory_.filename().string() + "-" +
-                                    std::to_string(log_.nextSeq()) + "-" + std::to_string(++count));
+    const std::string name = ".deleted-" + directory_.filename().string() + "-";
+    fs::path aside;
     std::error_code failure;
+    do {
+        aside = directory_.parent_path() / (name + std::to_string(++count));
+    } while (fs::exists(aside, failure));
     fs::rename(directory_, aside, failure);
     if (failure) return storage::storageError(directory_, "cannot be removed", failure.value());
     if (context_.durability == Durability::kPower) {
@@ -260,7 +266,7 @@ sdk::Result<void> Topic::restoreChannels(const storage::TopicState& state, bool 
         for (const storage::SavedMessage& message : saved.inFlight) places.add(message, pending);
         for (const storage::SavedRun& run : saved.runs) places.add(run, pending);
         if (!isUnknown && !isWhole) {
-            const auto next = seqAfter(*shared_->store, cursor.value());
+            const auto next = seqAfter(*shared_->store, cursor.value(), saved.cursor);
             if (!next) return next.error();
             addUnclaimed(found, next.value(), claimed, pending);
         }

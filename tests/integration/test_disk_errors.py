@@ -238,7 +238,7 @@ class Injected(DiskCase):
                 server.stop()
         with self.faults.on("unlink EIO"):
             server = self.start_faulty()
-        self.assertIsNone(self.publish(server, "PUB"))
+        server.web().do("topic/create", "t")
         server.web().do("topic/delete", "t")
         self.assertEqual(len(left()), 2)
         server.stop()
