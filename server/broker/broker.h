@@ -106,8 +106,7 @@ private:
     sdk::Result<void> openLease();
     void makeContext();
     sdk::Result<std::vector<storage::TopicMetadata>> restoreTopics();
-    sdk::Result<void> restoreTopic(const std::string& name,
-                                   const std::vector<storage::ChannelMetadata>& channels);
+    sdk::Result<void> restoreTopic(const std::string& name, const storage::TopicMetadata& metadata);
 
     // broker_take_over.cpp: from a stock nsqd.
     sdk::Result<void> takeOver(const std::vector<storage::TopicMetadata>& foreign);

@@ -108,20 +108,18 @@ Result<std::vector<storage::TopicMetadata>> Broker::restoreTopics() {
     std::unordered_map<std::string_view, const storage::TopicMetadata*> known;
     for (const storage::TopicMetadata& topic : metadata.topics) known.emplace(topic.name, &topic);
     for (const std::string& name : names.value()) {
-        static const std::vector<storage::ChannelMetadata> kNone;
         const auto found = known.find(name);
-        const auto& channels = found == known.end() ? kNone : found->second->channels;
-        if (auto restored = restoreTopic(name, channels); !restored) return restored.error();
+        const auto& topic = found == known.end() ? storage::TopicMetadata{} : *found->second;
+        if (auto restored = restoreTopic(name, topic); !restored) return restored.error();
     }
     return metadata.isOurs ? std::vector<storage::TopicMetadata>{} : metadata.topics;
 }
 
-Result<void> Broker::restoreTopic(const std::string& name,
-                                  const std::vector<storage::ChannelMetadata>& channels) {
+Result<void> Broker::restoreTopic(const std::string& name, const storage::TopicMetadata& metadata) {
     const Result<std::uint64_t> firstSeq = lease_->begin();
     if (!firstSeq) return firstSeq.error();
     const auto topic = std::make_shared<Topic>(name, *context_, firstSeq.value());
-    const auto warnings = topic->restore(channels);
+    const auto warnings = topic->restore(metadata);
     if (!warnings) return warnings.error();
     for (const std::string& warning : warnings.value()) logger_.error("TOPIC({}): {}", name, warning);
     lease_->retire(topic->nextSeq());

@@ -46,7 +46,8 @@ sdk::Result<void> StockExport::begin() {
 }
 
 sdk::Result<void> StockExport::add(Topic& topic) {
-    const storage::TopicMetadata& metadata = topics_.emplace_back(topic.metadata());
+    storage::TopicMetadata& metadata = topics_.emplace_back(topic.metadata());
+    metadata.epoch = 0;
     ++summary_.topics;
     summary_.channels += metadata.channels.size();
     const auto ofTopic = [&](const HeldVisitor& visit) { return topic.visitHeld(visit); };

@@ -1,6 +1,7 @@
 #include "broker/topic.h"
 
 #include <algorithm>
+#include <random>
 
 #include "broker/saved_time.h"
 #include "nsq/sdk/names.h"
@@ -12,6 +13,10 @@ namespace {
 
 /// Failures remembered apart from each other (chosen).
 constexpr std::size_t kMostFailures = 64;
+
+std::uint32_t newEpoch() {
+    return std::random_device{}() % storage::TopicState::kMaxEpoch + 1;
+}
 
 sdk::Error deleted(const std::string& name) {
     return {sdk::ErrorCode::kDeleted, "topic " + name + " is being deleted"};
@@ -35,7 +40,8 @@ Topic::Topic(std::string name, const TopicContext& context, std::uint64_t firstS
                                             context.logger)),
       log_(firstSeq, logConfig(context, directory_), shared_->store),
       distributed_(log_.end()),
-      journal_(storage::stateFile(directory_), context.durability == Durability::kPower) {}
+      journal_(storage::stateFile(directory_), context.durability == Durability::kPower),
+      epoch_(newEpoch()) {}
 
 sdk::Result<void> Topic::create() {
     shared_->topic = weak_from_this();
@@ -189,7 +195,10 @@ std::shared_ptr<Channel> Topic::removeChannel(std::string_view name, bool onlyIf
     if (!channel->close(onlyIfUnused)) return nullptr;
     channels_.erase(found);
     emptied_ = true;
-    if (!sdk::isEphemeral(name)) saved = save(Save::kEverything);
+    if (!sdk::isEphemeral(name)) {
+        epoch_ = newEpoch();
+        saved = save(Save::kEverything);
+    }
     shared_->mark();
     return channel;
 }
@@ -282,7 +291,7 @@ sdk::TopicStats Topic::stats(const std::string& channelFilter) const {
 
 storage::TopicMetadata Topic::metadata() const {
     const std::lock_guard lock{mutex_};
-    storage::TopicMetadata metadata{name(), paused_, {}};
+    storage::TopicMetadata metadata{name(), paused_, {}, epoch_};
     for (const auto& [name, channel] : channels_) {
         if (!sdk::isEphemeral(name)) metadata.channels.push_back({name, channel->paused()});
     }

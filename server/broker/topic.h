@@ -58,9 +58,9 @@ public:
     /// Makes its files, so that a crash does not forget it. Once, before it is used. kStorage.
     sdk::Result<void> create();
 
-    /// Becomes what an earlier run left. `channels` is used where the topic's own state is damaged. Returns
+    /// Becomes what an earlier run left. `metadata` is used where the topic's own state is damaged. Returns
     /// what there is to say about it. kStorage when files cannot be read. Instead of create().
-    sdk::Result<std::vector<std::string>> restore(const std::vector<storage::ChannelMetadata>& channels);
+    sdk::Result<std::vector<std::string>> restore(const storage::TopicMetadata& metadata);
 
     // topic_import.cpp: taking in another server's queues, whole or not at all. THREAD: main, at the start.
 
@@ -238,6 +238,7 @@ private:
 
     // What is saved.
     storage::StateJournal journal_;
+    std::uint32_t epoch_;                 ///< storage::TopicState::epoch
     bool failing_ = false;                ///< a write failed, and the disk was not seen to be well since
     std::size_t savedUndistributed_ = 0;  ///< of undistributed_, those that are saved
     bool saveAllUndistributed_ = true;

@@ -73,12 +73,17 @@ storage::TopicState stateFrom(const std::vector<storage::ChannelMetadata>& chann
     return state;
 }
 
-/// Channels made after a state that is older than it should be: nothing is finished on them.
-void addMissing(const std::vector<storage::ChannelMetadata>& channels, storage::TopicState& state) {
-    for (storage::ChannelState& channel : stateFrom(channels).channels) {
+/// Channels made after a state that is older than it should be: nothing is finished on them. Returns how
+/// many.
+std::size_t addMissing(const storage::TopicMetadata& metadata, storage::TopicState& state) {
+    // Those that were removed since stand in metadata of an older epoch only.
+    if (metadata.epoch == 0 || metadata.epoch != state.epoch) return 0;
+    const std::size_t before = state.channels.size();
+    for (storage::ChannelState& channel : stateFrom(metadata.channels).channels) {
         const auto known = std::ranges::find(state.channels, channel.name, &storage::ChannelState::name);
         if (known == state.channels.end()) state.channels.push_back(std::move(channel));
     }
+    return state.channels.size() - before;
 }
 
 DeferredMessage deferredOf(const storage::FoundMessage& found) {
@@ -117,6 +122,7 @@ bool Topic::hasChanged() const {
 storage::TopicState Topic::collectState(bool everything) {
     storage::TopicState state;
     state.paused = paused_;
+    state.epoch = epoch_;
     state.nextSeq = log_.nextSeq();
     state.end = storage::toSaved(log_.end());
     state.distributed = storage::toSaved(distributed_);
@@ -182,7 +188,7 @@ sdk::Result<fs::path> Topic::putFilesAside() {
     return aside;
 }
 
-sdk::Result<std::vector<std::string>> Topic::restore(const std::vector<storage::ChannelMetadata>& channels) {
+sdk::Result<std::vector<std::string>> Topic::restore(const storage::TopicMetadata& metadata) {
     shared_->topic = weak_from_this();
     const std::lock_guard lock{mutex_};
     const auto undone = storage::ImportJournal{directory_}.recover(context_.dataPath);
@@ -193,15 +199,19 @@ sdk::Result<std::vector<std::string>> Topic::restore(const std::vector<storage::
     std::string warning;
     auto state = journal_.read(warning);
     if (!state) return state.error();
-    if (!warning.empty()) {
-        warnings.push_back(warning);
-        if (state.value()) addMissing(channels, *state.value());
+    if (state.value()) {
+        epoch_ = state.value()->epoch;
+        const std::size_t missing = addMissing(metadata, *state.value());
+        if (missing > 0 && warning.empty())
+            warning = storage::stateFile(directory_).string() +
+                      ": damaged: its end is missing, an older state is used";
     }
+    if (!warning.empty()) warnings.push_back(warning);
     const storage::TopicState* const known = state.value() ? &*state.value() : nullptr;
     const auto found = storage::recoverLog(directory_, known, *shared_->store);
     if (!found) return found.error();
     log_.resume(found.value().end, found.value().nextSeq);
-    const storage::TopicState otherwise = stateFrom(channels);
+    const storage::TopicState otherwise = stateFrom(metadata.channels);
     const bool isWhole = warning.empty();
     if (auto restored = restoreChannels(known != nullptr ? *known : otherwise, isWhole, found.value());
         !restored)

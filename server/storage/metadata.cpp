@@ -23,6 +23,7 @@ namespace {
 constexpr const char* kFormatOf = "1.3.0";
 
 constexpr const char* kChecksumKey = "nsqd_cpp_checksum";
+constexpr const char* kEpochKey = "nsqd_cpp_epoch";
 
 json::Object::Ptr named(const std::string& name, bool paused) {
     json::Object::Ptr object = new json::Object{Poco::JSON_PRESERVE_KEY_ORDER};
@@ -63,6 +64,7 @@ std::string checksumOf(const std::vector<TopicMetadata>& topics) {
     for (const TopicMetadata& topic : topics) {
         add(topic.name, topic.paused);
         for (const ChannelMetadata& channel : topic.channels) add(channel.name, channel.paused);
+        if (topic.epoch != 0) text.append(std::to_string(topic.epoch));
         text.push_back('\n');
     }
     return std::to_string(crc32c(sdk::asBytes(text)));
@@ -78,7 +80,8 @@ Metadata parse(std::string_view text) {
     for (std::size_t i = 0; list && i < list->size(); ++i) {
         const json::Object::Ptr object = list->getObject(static_cast<unsigned>(i));
         TopicMetadata topic{object->optValue<std::string>("name", {}), object->optValue("paused", false),
-                            readChannels(object->getArray("channels"))};
+                            readChannels(object->getArray("channels")),
+                            object->optValue<std::uint32_t>(kEpochKey, 0)};
         if (sdk::isValidTopicName(topic.name)) merge(metadata.topics, places, std::move(topic));
     }
     metadata.isOurs = root->optValue<std::string>(kChecksumKey, {}) == checksumOf(metadata.topics);
@@ -93,6 +96,7 @@ json::Object::Ptr topicJson(const TopicMetadata& topic) {
         channels->add(named(channel.name, channel.paused));
     }
     object->set("channels", channels ? Poco::Dynamic::Var{channels} : Poco::Dynamic::Var{});
+    if (topic.epoch != 0) object->set(kEpochKey, topic.epoch);
     return object;
 }
 

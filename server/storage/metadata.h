@@ -17,6 +17,7 @@ struct TopicMetadata {
     std::string name;
     bool paused = false;
     std::vector<ChannelMetadata> channels;
+    std::uint32_t epoch = 0;  ///< TopicState::epoch; 0: not known
 };
 
 struct Metadata {

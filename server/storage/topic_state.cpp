@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint32_t kPaused = 1;
 constexpr std::uint32_t kComplete = 2;
+constexpr int kEpochShift = 2;
 
 struct TopicPart {
     std::uint64_t nextSeq;
@@ -150,6 +151,7 @@ void settle(SavedSet& set) {
 
 void apply(TopicState& state, TopicState change) {
     state.paused = change.paused;
+    state.epoch = change.epoch;
     state.nextSeq = change.nextSeq;
     state.end = change.end;
     state.distributed = change.distributed;
@@ -171,7 +173,7 @@ std::vector<std::byte> encode(const TopicState& state, std::size_t room) {
     Writer writer{room, encodedSize(state)};
     writer.put(TopicPart{state.nextSeq, state.end, state.distributed, state.deferred.messages.size(),
                          static_cast<std::uint32_t>(state.channels.size()),
-                         flagsOf(state.paused, state.deferred.complete)});
+                         flagsOf(state.paused, state.deferred.complete) | state.epoch << kEpochShift});
     writer.putAll(state.deferred.messages);
     for (const ChannelState& channel : state.channels) {
         writer.put(ChannelPart{channel.cursor, channel.gaps.size(), channel.runs.size(),
@@ -193,6 +195,7 @@ bool decode(std::span<const std::byte> bytes, TopicState& state) {
     if (!reader.get(part)) return false;
     state = {};
     state.paused = (part.flags & kPaused) != 0;
+    state.epoch = part.flags >> kEpochShift;
     state.nextSeq = part.nextSeq;
     state.end = part.end;
     state.distributed = part.distributed;

@@ -72,7 +72,11 @@ struct ChannelState {
 };
 
 struct TopicState {
+    static constexpr std::uint32_t kMaxEpoch = (1 << 30) - 1;
+
     bool paused = false;
+    std::uint32_t epoch = 0;  ///< drawn when the topic is made and when a channel is removed: with the same
+                              ///< one, no channel was removed in between
     std::uint64_t nextSeq = 0;
     SavedCursor end;          ///< of the log: what comes after it is found by reading on from there
     SavedCursor distributed;  ///< up to here the channels may read

@@ -187,6 +187,49 @@ TEST_CASE("an older state beside newer messages loses nothing", "[broker][recove
     CHECK(sorted(bodiesOf(consumer.take())) == sorted(expected));
 }
 
+TEST_CASE("a channel made after an older state is there, and one that was removed is not",
+          "[broker][recovery]") {
+    Server server;
+    const fs::path metadata = server.path() / "nsqd.dat";
+    const auto has = [&](const char* channel) {
+        std::string warning;
+        const auto topics = storage::readMetadata(metadata, warning).value().topics;
+        return !topics.empty() &&
+               std::ranges::count(topics[0].channels, channel, &storage::ChannelMetadata::name) > 0;
+    };
+    REQUIRE(server->createTopic("t"));
+    const auto older = storage::readFile(stateOf(server)).value();
+    REQUIRE(server->createChannel("t", "c"));
+    server.publish("t", numbered(3));
+    server.stop();
+    REQUIRE(has("c"));
+    SECTION("the state has lost its end") {
+        writeFile(stateOf(server), older);
+        server.start();
+        CHECK(server.log().find(stateOf(server).string() + ": damaged: its end is missing") !=
+              std::string::npos);
+        TestLoop loop;
+        Consumer consumer{*server, loop, "t", "c"};
+        CHECK(sorted(bodiesOf(consumer.take())) == sorted(numbered(3)));
+    }
+    SECTION("the metadata does not know yet that it was removed, or that its topic is another one") {
+        const bool isTopic = GENERATE(false, true);
+        const auto before = storage::readFile(metadata).value();
+        server.start();
+        if (isTopic) {
+            REQUIRE(server->deleteTopic("t"));
+            REQUIRE(server->createTopic("t"));
+        } else {
+            REQUIRE(server->deleteChannel("t", "c"));
+        }
+        server.crash();
+        writeFile(metadata, before);
+        server.start();
+        CHECK(server->stats({"t", {}}).at(0).channels.empty());
+        CHECK(server.log().find("damaged") == std::string::npos);
+    }
+}
+
 TEST_CASE("an older state does not know of a message that was moved since, which comes all the same",
           "[broker][recovery]") {
     broker::BrokerConfig config;

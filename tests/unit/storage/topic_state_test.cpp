@@ -33,6 +33,7 @@ TopicState fullState() {
     state.nextSeq = 500;
     state.end = {100, 900, 0, 40};
     state.distributed = {100, 700, 130, 30};
+    state.epoch = TopicState::kMaxEpoch;
     state.deferred = {true, {put(110), put(111)}};
     ChannelState full = channel("c#ephemeral", change({put(102, 3), removed(103)}));
     full.paused = true;
@@ -51,6 +52,7 @@ TEST_CASE("a state comes back from its bytes", "[topic_state]") {
     read.channels.resize(7);
     REQUIRE(decode(encode(state), read));
     CHECK(read.paused);
+    CHECK(read.epoch == TopicState::kMaxEpoch);
     CHECK(read.nextSeq == state.nextSeq);
     CHECK(read.end == state.end);
     CHECK(read.distributed == state.distributed);
