@@ -18,20 +18,28 @@ constexpr std::size_t kIgnoredBody = 64 * 1024;
 /// How large a body may be.
 enum class BodyLimit { kIgnored, kMessage, kMessages };
 
+/// Where a handler runs.
+enum class Runs {
+    kOnWorker,
+    kQuickly,       ///< on the loop
+    kAsPublishing,  ///< on the loop where publishing does not wait for the disk
+};
+
 struct Entry {
     const char* method;
     const char* path;
     sdk::HttpResponse (*answer)(sdk::Host& host, const sdk::HttpRequest& request);
     BodyLimit limit = BodyLimit::kIgnored;
     const char* tooLarge = "BODY_TOO_BIG";
+    Runs runs = Runs::kOnWorker;
 };
 
 constexpr Entry kEntries[] = {
-    {"GET", "/ping", ping},
+    {"GET", "/ping", ping, BodyLimit::kIgnored, "BODY_TOO_BIG", Runs::kQuickly},
     {"GET", "/info", info},
     {"GET", "/stats", stats},
-    {"POST", "/pub", publish, BodyLimit::kMessage, "MSG_TOO_BIG"},
-    {"POST", "/mpub", publishMany, BodyLimit::kMessages},
+    {"POST", "/pub", publish, BodyLimit::kMessage, "MSG_TOO_BIG", Runs::kAsPublishing},
+    {"POST", "/mpub", publishMany, BodyLimit::kMessages, "BODY_TOO_BIG", Runs::kAsPublishing},
     {"POST", "/topic/create", createTopic},
     {"POST", "/topic/delete", deleteTopic},
     {"POST", "/topic/empty", emptyTopic},
@@ -69,6 +77,8 @@ public:
             route.handler = [&host, answer = entry.answer](const sdk::HttpRequest& request) {
                 return answer(host, request);
             };
+            route.isQuick = entry.runs == Runs::kQuickly ||
+                            (entry.runs == Runs::kAsPublishing && !host.broker().publishWaits());
             route.maxBody = bytesOf(entry.limit, host.limits());
             route.tooLarge = errorReply(413, entry.tooLarge);
             if (auto added = registrar.addRoute(std::move(route)); !added) return added;

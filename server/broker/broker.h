@@ -64,6 +64,7 @@ public:
 
     std::unique_ptr<sdk::Publisher> openPublisher(sdk::Loop& loop, sdk::PublishListener& listener) override;
     sdk::Result<void> publish(const sdk::Publication& publication) override;
+    bool publishWaits() const override { return config_.durability == Durability::kPower; }
     sdk::Result<std::unique_ptr<sdk::Subscription>> subscribe(std::string_view topic,
                                                               std::string_view channel,
                                                               const sdk::SubscribeOptions& options,

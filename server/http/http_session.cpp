@@ -118,6 +118,10 @@ std::size_t HttpSession::readBody(sdk::Bytes data) {
 }
 
 void HttpSession::dispatch() {
+    if (exchange_->entry->route.isQuick) {
+        enter(Phase::kAnswering);
+        return exchange_->run();  // which comes back with the loop's next task, not from within
+    }
     if (!service_.workers.submit(exchange_)) return respond(plainResponse(503));
     enter(Phase::kAnswering);
 }

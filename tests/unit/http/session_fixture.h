@@ -34,6 +34,12 @@ inline sdk::HttpRoute echoRoute(std::string method, std::string path, std::size_
     return route;
 }
 
+/// The answer with that body, without its date.
+inline std::string okText(const std::string& body) {
+    return "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " +
+           std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
 /// One HTTP connection without a socket; workers and their return are real.
 class SessionFixture {
 public:

@@ -9,11 +9,6 @@ namespace {
 
 const std::string kGet = "GET /get HTTP/1.1\r\nHost: h\r\n\r\n";
 
-std::string okText(const std::string& body) {
-    return "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " +
-           std::to_string(body.size()) + "\r\n\r\n" + body;
-}
-
 }  // namespace
 
 TEST_CASE("A request is answered and the connection stays open") {

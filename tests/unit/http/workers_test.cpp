@@ -3,6 +3,7 @@
 #include <future>
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "session_fixture.h"
 
@@ -49,6 +50,32 @@ TEST_CASE("An exception out of a handler becomes the fallback and a log line") {
     CHECK_FALSE(http.connection.closed());
     CHECK(http.log.str().find("HTTP GET /throw: the handler of plugin testing failed: a bug") !=
           std::string::npos);
+}
+
+TEST_CASE("A quick route is answered on the loop, though all workers are busy") {
+    SessionFixture http(1, 1);
+    Gate gate;
+    http.add(gate.route());
+    sdk::HttpRoute quick = echoRoute("GET", "/quick");
+    quick.isQuick = true;
+    quick.handler = [echo = quick.handler,
+                     here = std::this_thread::get_id()](const sdk::HttpRequest& request) {
+        if (std::this_thread::get_id() != here) throw std::runtime_error("on a worker");
+        return echo(request);
+    };
+    http.add(quick);
+    SessionFixture::Other blocked{http};
+    blocked.session.onData(sdk::asBytes(kBlock));
+    gate.waitForEntry(1);
+    std::string requests;
+    std::string expected;
+    for (int i = 0; i < 100; ++i) {
+        requests += "GET /quick?i=" + std::to_string(i) + " HTTP/1.1\r\nHost: h\r\n\r\n";
+        expected += okText("GET /quick i=" + std::to_string(i) + " | ");
+    }
+    http.send(requests);
+    CHECK(http.receive(100) == expected);
+    gate.open.set_value();
 }
 
 TEST_CASE("A full queue is answered with 503") {

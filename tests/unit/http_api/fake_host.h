@@ -33,6 +33,7 @@ public:
         throw std::logic_error("nobody subscribes through HTTP");
     }
 
+    bool publishWaits() const override { return false; }
     sdk::Result<void> publish(const sdk::Publication& publication) override {
         std::string call =
             "pub " + std::string{publication.topic} + ' ' + std::to_string(publication.delay.count());

@@ -61,6 +61,7 @@ public:
         return nullptr;
     }
     sdk::Result<void> publish(const sdk::Publication&) override { return no(); }
+    bool publishWaits() const override { return false; }
     sdk::Result<std::unique_ptr<sdk::Subscription>> subscribe(std::string_view, std::string_view,
                                                               const sdk::SubscribeOptions&, sdk::Loop&,
                                                               sdk::SubscriptionListener&) override {

@@ -132,8 +132,11 @@ public:
     virtual std::unique_ptr<Publisher> openPublisher(Loop& loop, PublishListener& listener) = 0;
 
     /// Publishes and waits until the messages are committed. Errors as Publisher::publish, kStorage too.
-    /// THREAD: any but a loop: it may wait for the disk.
+    /// THREAD: any, but a loop only if publishWaits() is false.
     virtual Result<void> publish(const Publication& publication) = 0;
+
+    /// Whether publish() waits for the disk. It is the same for as long as the server runs. THREAD: any.
+    virtual bool publishWaits() const = 0;
 
     /// Joins a channel as a consumer; creates topic and channel if needed. kBadTopic, kBadChannel,
     /// kTooManyConsumers, kDeleted, kExiting.

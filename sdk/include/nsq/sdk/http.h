@@ -46,6 +46,11 @@ struct HttpRoute {
     std::string path;    ///< such as "/stats"; the last segment may be a parameter: "/config/:opt"
     HttpHandler handler;
 
+    /// The handler never waits, for a disk or a lock held for long, and takes no longer than a publish: it
+    /// runs on the connection's event loop, which is several times faster than a worker, and holds up others
+    /// there.
+    bool isQuick = false;
+
     /// The largest body accepted, in bytes; 0 for none. A larger one is answered with `tooLarge` before it is
     /// read. The server answers 503 when the bodies of all requests together take too much memory.
     std::size_t maxBody = 0;

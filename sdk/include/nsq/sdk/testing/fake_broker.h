@@ -91,6 +91,7 @@ public:
     // sdk::Broker
     std::unique_ptr<Publisher> openPublisher(Loop& loop, PublishListener& listener) override;
     Result<void> publish(const Publication& publication) override;
+    bool publishWaits() const override { return false; }
     Result<std::unique_ptr<Subscription>> subscribe(std::string_view topic, std::string_view channel,
                                                     const SubscribeOptions& options, Loop& loop,
                                                     SubscriptionListener& listener) override;
