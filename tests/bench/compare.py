@@ -97,8 +97,11 @@ def main():
     results = {}
     for row in ROWS:
         if row.NAME in wanted:
-            results[row.NAME] = measure(row, contenders, arguments.rounds)
-            print_row(row, results[row.NAME], contenders)
+            metrics = measure(row, contenders, arguments.rounds)
+            print_row(row, metrics, contenders)
+            results[row.NAME] = {metric: {"unit": unit, "values": values,
+                                          "better": times_better(values[contenders[0].name], values["ours"], unit)}
+                                 for metric, (unit, values) in metrics.items()}
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
             json.dump(results, file, indent=1)
