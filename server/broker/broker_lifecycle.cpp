@@ -109,7 +109,8 @@ Result<std::vector<storage::TopicMetadata>> Broker::restoreTopics() {
     for (const storage::TopicMetadata& topic : metadata.topics) known.emplace(topic.name, &topic);
     for (const std::string& name : names.value()) {
         const auto found = known.find(name);
-        const auto& topic = found == known.end() ? storage::TopicMetadata{} : *found->second;
+        auto topic = found == known.end() ? storage::TopicMetadata{} : *found->second;
+        if (!metadata.isOurs) topic.epoch = 0;
         if (auto restored = restoreTopic(name, topic); !restored) return restored.error();
     }
     return metadata.isOurs ? std::vector<storage::TopicMetadata>{} : metadata.topics;

@@ -76,6 +76,7 @@ void Channel::makeReady(PendingMessage message) {
 void Channel::queueAgain(PendingMessage message) {
     if (!mustWait(message)) return ready_.push_back(std::move(message));
     held_.push_back(std::move(message));
+    changed();  // or there would be no save to wait for
     if (held_.size() == 1) topic_->hurry();
 }
 

@@ -253,7 +253,7 @@ private:
     bool syncing_ = false;
     sdk::Result<void> lastSync_;  ///< how it went
     std::vector<Move> moves_;
-    bool hasLostCopies_ = false;  ///< of a move, since the disk was well
+    bool hasLostCopies_ = false;  ///< of a move, since the log could be synced
 
     /// The segment from which on an import that is under way writes: until its end the keeper stays away, so
     /// that there is nothing else to undo.

@@ -200,7 +200,7 @@ sdk::Result<std::vector<std::string>> Topic::restore(const storage::TopicMetadat
     auto state = journal_.read(warning);
     if (!state) return state.error();
     if (state.value()) {
-        epoch_ = state.value()->epoch;
+        if (state.value()->epoch != 0) epoch_ = state.value()->epoch;
         const std::size_t missing = addMissing(metadata, *state.value());
         if (missing > 0 && warning.empty())
             warning = storage::stateFile(directory_).string() +

@@ -1,6 +1,7 @@
 // What the keeper and the syncer do for a topic.
 
 #include <algorithm>
+#include <utility>
 
 #include "broker/saved_time.h"
 #include "broker/topic.h"
@@ -46,9 +47,8 @@ std::optional<std::chrono::milliseconds> Topic::keep() {
         if (closed_ || importFrom_) return std::nullopt;
         const Clock::time_point now = Clock::now();
         const storage::Segment* const oldest = oldestNeeded();
-        // Each try leaves copies in the log: once they could not be synced, none until the disk is well
-        // again.
-        if (oldest != nullptr && !(failing_ && hasLostCopies_)) moveStragglers(*oldest);
+        // Each try leaves copies in the log: once they could not be synced, none until the log can be again.
+        if (oldest != nullptr && !hasLostCopies_) moveStragglers(*oldest);
         const auto saved = save(Save::kIfChanged);  // tried again when it fails
         mayRecover = saved && failing_;
         if (saved && context_.durability != Durability::kPower) moves_.clear();
@@ -82,11 +82,8 @@ std::optional<std::chrono::milliseconds> Topic::keep() {
 void Topic::tryDisk() {
     const std::lock_guard lock{mutex_};
     if (closed_ || !failing_) return;
-    const bool synced = context_.durability != Durability::kMemory;
-    if (!storage::tryWriting(directory_, kRoomToRecover, synced)) return;
-    // A new file may be well where the one that messages go into is not.
-    if (synced && log_.lastSegment() && !log_.lastSegment()->sync()) return;
-    failing_ = hasLostCopies_ = false;
+    if (!storage::tryWriting(directory_, kRoomToRecover, context_.durability != Durability::kMemory)) return;
+    failing_ = false;
     context_.health.recovered(name());
     context_.logger.info("TOPIC({}): the disk can be written again", name());
 }
@@ -247,7 +244,7 @@ bool Topic::needsNoSync() const {
 
 bool Topic::wantsSync(Clock::time_point now) const {
     if (context_.durability == Durability::kMemory || syncing_) return false;
-    if (!moves_.empty()) return true;
+    if (!moves_.empty() || (hasLostCopies_ && !failing_)) return true;
     std::uint64_t unsynced = log_.committed() - synced_;
     if (unsynced == 0 && !unsyncedState_) return false;
     if (!channels_.empty() && unsynced > 0) {
@@ -271,7 +268,8 @@ std::optional<Topic::SyncWork> Topic::beginSync() {
     SyncWork work;
     work.from = synced_;
     work.to = log_.committed();
-    if (work.from == work.to && !unsyncedState_ && !unsyncedNames_ && moves_.empty()) return std::nullopt;
+    if (work.from == work.to && !unsyncedState_ && !unsyncedNames_ && moves_.empty() && !hasLostCopies_)
+        return std::nullopt;
     for (const storage::SegmentPtr& segment : shared_->store->segments()) {
         if (segment->firstSeq() >= unsyncedFrom_) work.segments.push_back(segment);
     }
@@ -330,7 +328,10 @@ void Topic::endSync(const SyncWork& work, const SyncResults& results) {
     }
     if (!results.names) unsyncedNames_ = true;
     if (context_.durability == Durability::kPower) endMoves(work, lastSync_.ok());
-    if (lastSync_) return;
+    if (lastSync_) {
+        if (std::exchange(hasLostCopies_, false)) shared_->mark();
+        return;
+    }
     unsyncedSince_ = std::min(unsyncedSince_, Clock::now());
     noteFailure(work.from, to, lastSync_.error());
 }

@@ -144,10 +144,13 @@ sdk::Result<bool> StockQueueReader::isLargeRecord(std::size_t whole) {
     const std::uint64_t remaining = file_->remaining();
     if (whole > remaining) return false;
     const std::size_t next = stock::kSizeBytes + stock::kMinSize;
+    const auto head = file_->peek(next);
+    if (!head) return head.error();
+    if (!hasStockId(head.value())) return false;
     const bool isFollowed = remaining - whole >= next;
     const auto found = file_->peek(isFollowed ? whole + next : whole);
     if (!found) return found.error();
-    return hasStockId(found.value()) && (!isFollowed || hasStockId(found.value().subspan(whole)));
+    return !isFollowed || hasStockId(found.value().subspan(whole));
 }
 
 StockMessage StockQueueReader::take(sdk::Bytes record) {
