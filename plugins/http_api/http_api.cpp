@@ -30,16 +30,16 @@ struct Entry {
     const char* path;
     sdk::HttpResponse (*answer)(sdk::Host& host, const sdk::HttpRequest& request);
     BodyLimit limit = BodyLimit::kIgnored;
-    const char* tooLarge = "BODY_TOO_BIG";
     Runs runs = Runs::kOnWorker;
+    const char* tooLarge = "BODY_TOO_BIG";
 };
 
 constexpr Entry kEntries[] = {
-    {"GET", "/ping", ping, BodyLimit::kIgnored, "BODY_TOO_BIG", Runs::kQuickly},
+    {"GET", "/ping", ping, BodyLimit::kIgnored, Runs::kQuickly},
     {"GET", "/info", info},
     {"GET", "/stats", stats},
-    {"POST", "/pub", publish, BodyLimit::kMessage, "MSG_TOO_BIG", Runs::kAsPublishing},
-    {"POST", "/mpub", publishMany, BodyLimit::kMessages, "BODY_TOO_BIG", Runs::kAsPublishing},
+    {"POST", "/pub", publish, BodyLimit::kMessage, Runs::kAsPublishing, "MSG_TOO_BIG"},
+    {"POST", "/mpub", publishMany, BodyLimit::kMessages, Runs::kAsPublishing},
     {"POST", "/topic/create", createTopic},
     {"POST", "/topic/delete", deleteTopic},
     {"POST", "/topic/empty", emptyTopic},
@@ -51,7 +51,7 @@ constexpr Entry kEntries[] = {
     {"POST", "/channel/pause", pauseChannel},
     {"POST", "/channel/unpause", unpauseChannel},
     {"GET", "/config/:opt", getOption},
-    {"PUT", "/config/:opt", putOption, BodyLimit::kMessage, "INVALID_VALUE"},
+    {"PUT", "/config/:opt", putOption, BodyLimit::kMessage, Runs::kOnWorker, "INVALID_VALUE"},
 };
 
 std::size_t bytesOf(BodyLimit limit, const sdk::Limits& limits) {
