@@ -65,7 +65,7 @@ void Channel::dropBeyond(std::uint64_t most) {
     }
     std::uint64_t excess = available() - most;
     droppedCount_ += excess;
-    for (; excess > 0 && !ready_.empty(); --excess) takeFirstReady();
+    for (; excess > 0 && !ready_.empty(); --excess) noteRemoved(takeFirstReady().seq);
     while (excess > 0) {
         const std::uint64_t end = gaps_.empty() ? UINT64_MAX : gaps_.front().fromIndex;
         const std::uint64_t step = std::min(excess, end - cursor_.index);

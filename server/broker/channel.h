@@ -1,7 +1,5 @@
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
-
 #include <atomic>
 #include <deque>
 #include <map>
@@ -89,8 +87,9 @@ public:
 
     // For the queue scan.
 
-    /// Times out and wakes what is due. `when` is the time this call was scheduled for.
-    void onDeadline(Clock::time_point when);
+    /// Times out and wakes what is due. `when` is the time this call was scheduled for. True: there is more
+    /// of it, and it is scheduled again at once; others who want the channel come first.
+    bool onDeadline(Clock::time_point when);
 
     sdk::ChannelStats stats() const;
     std::size_t consumers() const;
@@ -166,13 +165,14 @@ private:
     void changed();
     void noteKept(const PendingMessage& message, Clock::time_point due);
     void noteRemoved(std::uint64_t seq);
+    void note(const storage::SavedMessage& change);
     bool isSaved() const { return topic_->keeper != nullptr && !ephemeral_; }
     void passMissing(std::uint64_t count);
     void onUnreadable(const sdk::Error& error, Clock::time_point now);
     void onReadable();
     storage::LogStore& store() const { return *topic_->store; }
-    void timeOut(Clock::time_point now);
-    void wakeDeferred(Clock::time_point now);
+    std::size_t timeOut(Clock::time_point now);
+    void wakeDeferred(Clock::time_point now, std::size_t most);
     void scheduleAt(Clock::time_point when);
     Clock::time_point nextDeadline() const;
 
@@ -187,12 +187,12 @@ private:
 
     mutable std::mutex mutex_;
     storage::LogCursor cursor_;
-    std::deque<Gap> gaps_;                   ///< ahead of the cursor, in order
-    std::uint64_t gapMessages_ = 0;          ///< messages in gaps_
-    std::deque<PendingMessage> ready_;       ///< came back, to be delivered again
-    std::vector<PendingMessage> held_;       ///< the same, once what is known of them is saved
-    std::vector<DeferredMessage> deferred_;  ///< a heap, the earliest first
-    boost::unordered_flat_map<std::uint64_t, SingleInFlight> singles_;
+    std::deque<Gap> gaps_;                             ///< ahead of the cursor, in order
+    std::uint64_t gapMessages_ = 0;                    ///< messages in gaps_
+    std::deque<PendingMessage> ready_;                 ///< came back, to be delivered again
+    std::vector<PendingMessage> held_;                 ///< the same, once what is known of them is saved
+    std::deque<DeferredMessage> deferred_;             ///< a heap, the earliest first
+    std::map<std::uint64_t, SingleInFlight> singles_;  ///< no table: a million are not moved as it grows
     std::set<std::pair<Clock::time_point, std::uint64_t>> singleDeadlines_;
     std::vector<Consumer*> consumers_;
     std::deque<Consumer*> waiting_;  ///< have room and found nothing, the longest waiting first
@@ -204,9 +204,9 @@ private:
     bool freshFirst_ =
         false;  ///< who goes first alternates, so that neither requeued nor fresh messages starve
 
-    bool changed_ = true;                         ///< since it was saved last
-    bool saveAllKept_ = true;                     ///< the next save is of all that is kept
-    std::vector<storage::SavedMessage> changes_;  ///< of what is kept, since it was saved last
+    bool changed_ = true;             ///< since it was saved last
+    bool saveAllKept_ = true;         ///< the next save is of all that is kept
+    storage::SavedMessages changes_;  ///< of what is kept, since it was saved last
 
     std::atomic<std::uint64_t> messageCount_{0};
     std::uint64_t requeueCount_ = 0;

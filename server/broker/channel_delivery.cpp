@@ -82,7 +82,7 @@ void Channel::takeReady(Consumer& consumer, Budget& budget, std::uint64_t most) 
         storage::Location& at = found.value();
         if (at.frame == nullptr) {
             ++droppedCount_;  // lost; the store has reported it
-            takeFirstReady();
+            noteRemoved(takeFirstReady().seq);
             continue;
         }
         const std::size_t size = storage::frameSize(at.frame);
@@ -215,6 +215,7 @@ std::vector<sdk::Subscription::Failure> Channel::finish(Consumer& consumer,
         } else if (const auto single = singles_.find(seq);
                    single != singles_.end() && single->second.owner == &consumer) {
             dropSingle(single->second);
+            noteRemoved(seq);
         } else {
             failures.push_back({i, notInFlight(consumer, seq)});
             continue;
@@ -319,6 +320,7 @@ std::int64_t Channel::ready(const Consumer& consumer) const {
 void Channel::addSingle(SingleInFlight single) {
     const std::uint64_t seq = single.message.seq;
     const Clock::time_point deadline = single.deadline;
+    noteKept(single.message, {});
     // After damage, recovery gives a message twice rather than not at all: the later flight counts.
     if (const auto same = singles_.find(seq); same != singles_.end()) dropSingle(same->second);
     if (single.owner != nullptr) ++single.owner->singles;

@@ -39,15 +39,19 @@ bool Channel::hasChanged() const {
 }
 
 void Channel::noteKept(const PendingMessage& message, Clock::time_point due) {
-    changed();
-    if (isSaved() && !saveAllKept_) changes_.push_back(savedOf(message, toUnixNs(due)));
+    if (isSaved()) note(savedOf(message, toUnixNs(due)));
 }
 
 void Channel::noteRemoved(std::uint64_t seq) {
+    if (isSaved()) note({seq, 0, 0, 0, 0, storage::SavedMessage::kRemoved});
+}
+
+/// Of the messages that are kept: all that came back or are deferred, and those in flight outside of runs.
+void Channel::note(const storage::SavedMessage& change) {
     changed();
-    if (!isSaved() || saveAllKept_) return;
-    changes_.push_back({seq, 0, 0, 0, 0, storage::SavedMessage::kRemoved});
-    if (changes_.size() > kFewChanges + 2 * (ready_.size() + deferred_.size())) {
+    if (saveAllKept_) return;
+    changes_.push_back(change);
+    if (changes_.size() > kFewChanges + 2 * (ready_.size() + singles_.size() + deferred_.size())) {
         changes_.clear();
         saveAllKept_ = true;
     }
@@ -66,10 +70,9 @@ std::optional<storage::ChannelState> Channel::save(bool everything) {
             if (run.live > 0) state.runs.push_back(savedOf(run));
         }
     }
-    for (const auto& [seq, single] : singles_) state.inFlight.push_back(savedOf(single.message, 0));
     state.kept.complete = everything || saveAllKept_;
     if (state.kept.complete) {
-        state.kept.messages.reserve(ready_.size() + held_.size() + deferred_.size());
+        for (const auto& [seq, single] : singles_) state.kept.messages.push_back(savedOf(single.message, 0));
         for (const PendingMessage& message : ready_) state.kept.messages.push_back(savedOf(message, 0));
         for (const PendingMessage& message : held_) state.kept.messages.push_back(savedOf(message, 0));
         for (const DeferredMessage& deferred : deferred_) {
@@ -169,7 +172,9 @@ void Channel::relocate(const storage::Segment& from,
     for (DeferredMessage& deferred : deferred_) {
         if (move(deferred.message)) noteKept(deferred.message, deferred.due);
     }
-    for (auto& [seq, single] : singles_) move(single.message);
+    for (auto& [seq, single] : singles_) {
+        if (move(single.message)) noteKept(single.message, {});
+    }
     for (Consumer* consumer : consumers_) {
         for (const InFlightRun& run : consumer->runs.inSegment(from)) {
             for (std::uint64_t seq = run.firstSeq; seq < run.firstSeq + run.count; ++seq) {

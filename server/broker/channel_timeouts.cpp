@@ -14,25 +14,33 @@ namespace {
 /// saved count, and one more.
 constexpr int kMostUnsaved = 2;
 
+/// Messages that come due at once, under the lock (chosen): a third of a millisecond. Others wait that long.
+constexpr std::size_t kMostDue = 1000;
+
 }  // namespace
 
-void Channel::onDeadline(Clock::time_point when) {
+bool Channel::onDeadline(Clock::time_point when) {
     const std::lock_guard lock{mutex_};
     // Another, earlier call has been scheduled since and has taken over.
-    if (closed_ || when != scheduled_) return;
+    if (closed_ || when != scheduled_) return false;
     const Clock::time_point now = Clock::now();
-    timeOut(now);
-    wakeDeferred(now);
+    const std::size_t timedOut = timeOut(now);
+    wakeDeferred(now, timedOut < kMostDue ? kMostDue - timedOut : 0);
     if (retryAt_ <= now) retryAt_ = Clock::time_point::max();
     scheduled_ = Clock::time_point::max();
-    if (const Clock::time_point next = nextDeadline(); next != scheduled_) scheduleAt(next);
+    const Clock::time_point next = nextDeadline();
+    if (next != scheduled_) scheduleAt(next);
     wakeOne();
+    return next <= now;
 }
 
-void Channel::timeOut(Clock::time_point now) {
+/// About kMostDue at most. Returns how many.
+std::size_t Channel::timeOut(Clock::time_point now) {
+    const std::uint64_t before = timeoutCount_;
+    const auto isEnough = [&] { return timeoutCount_ - before >= kMostDue; };
     for (Consumer* consumer : consumers_) {
         bool any = false;
-        while (consumer->runs.nextDeadline() <= now) {
+        while (!isEnough() && consumer->runs.nextDeadline() <= now) {
             any = true;
             const InFlightRun run = consumer->runs.popFront();
             for (std::uint64_t seq = run.firstSeq; seq < run.firstSeq + run.count; ++seq) {
@@ -43,17 +51,19 @@ void Channel::timeOut(Clock::time_point now) {
         }
         if (any && consumer->room() > 0) wait(*consumer);
     }
-    while (!singleDeadlines_.empty() && singleDeadlines_.begin()->first <= now) {
+    while (!isEnough() && !singleDeadlines_.empty() && singleDeadlines_.begin()->first <= now) {
         const SingleInFlight single = singles_.at(singleDeadlines_.begin()->second);
         dropSingle(single);
         makeReady(single.message);
         ++timeoutCount_;
         if (single.owner != nullptr && single.owner->room() > 0) wait(*single.owner);
     }
+    return timeoutCount_ - before;
 }
 
-void Channel::wakeDeferred(Clock::time_point now) {
-    while (!deferred_.empty() && deferred_.front().due <= now) {
+/// At most `most`.
+void Channel::wakeDeferred(Clock::time_point now, std::size_t most) {
+    for (; most > 0 && !deferred_.empty() && deferred_.front().due <= now; --most) {
         std::ranges::pop_heap(deferred_, std::less<>{});
         queueAgain(std::move(deferred_.back().message));
         deferred_.pop_back();
@@ -96,7 +106,6 @@ void Channel::onSaved() {
 PendingMessage Channel::takeFirstReady() {
     PendingMessage message = std::move(ready_.front());
     ready_.pop_front();
-    noteRemoved(message.seq);
     return message;
 }
 

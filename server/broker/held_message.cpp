@@ -47,7 +47,7 @@ sdk::Result<void> Channel::visitHeld(const HeldVisitor& visit) const {
     }
     const std::uint64_t distributed = topic_->distributed.load(std::memory_order_seq_cst);
     if (auto visited = visitFresh(store(), from, distributed, visit); !visited) return visited;
-    std::vector<DeferredMessage> deferred = deferred_;
+    std::vector<DeferredMessage> deferred(deferred_.begin(), deferred_.end());
     std::ranges::sort(deferred, {}, &DeferredMessage::due);
     return visitPending(store(), deferred, visit);
 }

@@ -4,6 +4,13 @@
 
 namespace nsq::broker {
 
+namespace {
+
+/// Between the parts of a storm in one channel (chosen): about what it takes to wake a thread that waits.
+constexpr std::chrono::microseconds kBreath{100};
+
+}  // namespace
+
 QueueScan::QueueScan() : thread_([this] { run(); }) {}
 
 QueueScan::~QueueScan() {
@@ -41,7 +48,8 @@ void QueueScan::run() {
         const std::shared_ptr<Channel> channel = entries_.top().channel.lock();
         entries_.pop();
         lock.unlock();
-        if (channel) channel->onDeadline(when);
+        // Those who have been waiting for the channel get it first.
+        if (channel && channel->onDeadline(when)) std::this_thread::sleep_for(kBreath);
         lock.lock();
     }
 }

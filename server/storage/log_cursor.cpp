@@ -146,12 +146,53 @@ BatchPlace copyInMemory(std::uint64_t seq, const Location& message, const Memory
     return {std::move(segment), 0};
 }
 
-Location FrameFinder::missing(const BatchPlace& place, std::uint64_t seq, bool overDamage) {
+FrameFinder::Found* FrameFinder::missing(const BatchPlace& place, std::uint64_t seq, bool overDamage) {
     if (!overDamage) {
         store_.reportMissing(place.segment.pointer(), place.offset,
                              "message " + std::to_string(seq) + " is not there");
     }
-    return {};
+    return nullptr;
+}
+
+/// The batch at `place`, which message `seq` is looked for in. Null: it is not there.
+sdk::Result<FrameFinder::Found*> FrameFinder::batchAt(const BatchPlace& place, std::uint64_t seq) {
+    const SegmentPtr& segment = place.segment.pointer();
+    const auto isIt = [&](const Found& found) {
+        return found.batch == place.offset && found.extent->segment == segment;
+    };
+    if (last_ < found_.size() && isIt(found_[last_])) return &found_[last_];
+    if (const auto known = std::ranges::find_if(found_, isIt); known != found_.end()) {
+        last_ = static_cast<std::size_t>(known - found_.begin());
+        return &*known;
+    }
+    ExtentPtr extent;
+    for (const Found& found : found_) {
+        if (found.extent->segment == segment && found.extent->has(place.offset)) extent = found.extent;
+    }
+    if (!extent) {
+        LogPlace at{segment, place.offset, nullptr};
+        const auto found = store_.findNear(at);
+        if (!found) return found.error();
+        const bool isThere = found.value() && at.segment == segment && at.offset == place.offset;
+        if (!isThere || !at.extent->has(place.offset)) return missing(place, seq, at.overDamage);
+        extent = std::move(at.extent);
+    }
+    if (extent->end() - place.offset < sizeof(disk::BatchHeader)) return missing(place, seq, false);
+    const std::byte* const batch = extent->at(place.offset);
+    const disk::BatchHeader header = headerAt(batch);
+    // A saved place may be one where no batch begins, if the log lost its end with the machine's power.
+    if (!isIntact(header, segment->knownSalt())) return missing(place, seq, false);
+    bytes_ += extent->end() - extent->offset;
+    if (bytes_ > kMostRemembered) {
+        found_.clear();
+        bytes_ = extent->end() - extent->offset;
+        oldest_ = 0;
+    }
+    if (found_.size() < kRemembered) found_.emplace_back();
+    last_ = oldest_;
+    oldest_ = (oldest_ + 1) % kRemembered;
+    found_[last_] = {std::move(extent), place.offset, header.firstSeq, batch + sizeof header};
+    return &found_[last_];
 }
 
 sdk::Result<Location> FrameFinder::find(const BatchPlace& place, std::uint64_t seq) {
@@ -161,29 +202,23 @@ sdk::Result<Location> FrameFinder::find(const BatchPlace& place, std::uint64_t s
         const disk::BatchHeader header = headerAt(batch);
         return Location{segment->owner(), frameAt(batch + sizeof header, seq - header.firstSeq)};
     }
-    if (!extent_ || extent_->segment != segment || !extent_->has(place.offset)) {
-        LogPlace at{segment, place.offset, nullptr};
-        const auto found = store_.findNear(at);
-        if (!found) return found.error();
-        const bool isThere = found.value() && at.segment == segment && at.offset == place.offset;
-        if (!isThere || !at.extent->has(place.offset)) return missing(place, seq, at.overDamage);
-        extent_ = std::move(at.extent);
-        frame_ = nullptr;
-    }
-    const std::byte* const batch = extent_->at(place.offset);
-    if (extent_->end() - place.offset < sizeof(disk::BatchHeader)) return missing(place, seq, false);
+    const auto at = batchAt(place, seq);
+    if (!at) return at.error();
+    if (at.value() == nullptr) return Location{};
+    Found& found = *at.value();
+    const std::byte* const batch = found.extent->at(place.offset);
     const disk::BatchHeader header = headerAt(batch);
-    // A saved place may be one where no batch begins, if the log lost its end with the machine's power.
-    if (!isIntact(header, segment->knownSalt())) return missing(place, seq, false);
-    if (seq < header.firstSeq || seq - header.firstSeq >= header.count) return missing(place, seq, false);
-    if (frame_ == nullptr || batch_ != place.offset || seq < seq_) {
-        batch_ = place.offset;
-        seq_ = header.firstSeq;
-        frame_ = batch + sizeof header;
+    if (seq < header.firstSeq || seq - header.firstSeq >= header.count) {
+        missing(place, seq, false);
+        return Location{};
     }
-    frame_ = frameAt(frame_, seq - seq_);
-    seq_ = seq;
-    return Location{extent_->owner, frame_};
+    if (seq < found.seq) {
+        found.seq = header.firstSeq;
+        found.frame = batch + sizeof header;
+    }
+    found.frame = frameAt(found.frame, seq - found.seq);
+    found.seq = seq;
+    return Location{found.extent->owner, found.frame};
 }
 
 }  // namespace nsq::storage

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <vector>
 
 #include "storage/log_store.h"
 
@@ -69,8 +70,8 @@ sdk::Result<void> visitFrames(LogStore& store, LogCursor cursor, std::uint64_t e
 /// A batch of one message in memory of its own, so that it does not keep a whole block.
 BatchPlace copyInMemory(std::uint64_t seq, const Location& message, const MemoryAccount& account);
 
-/// Finds messages out of the log's order; good at finding several of one batch or of neighbours. THREAD: one
-/// at a time.
+/// Finds messages out of the log's order; good at finding several of the same few batches or of neighbours.
+/// THREAD: one at a time.
 class FrameFinder {
 public:
     explicit FrameFinder(LogStore& store) : store_(store) {}
@@ -80,13 +81,28 @@ public:
     sdk::Result<Location> find(const BatchPlace& place, std::uint64_t seq);
 
 private:
-    Location missing(const BatchPlace& place, std::uint64_t seq, bool overDamage);
+    /// A batch in which something was found, and where: frames behind it are found from there.
+    struct Found {
+        ExtentPtr extent;
+        std::uint64_t batch = 0;  ///< offset of its header in the extent's segment
+        std::uint64_t seq = 0;
+        const std::byte* frame = nullptr;
+    };
+
+    /// Batches that are remembered (chosen): of consumers that send messages back at once, each has its own.
+    static constexpr std::size_t kRemembered = 16;
+
+    /// Bytes read after which all is forgotten, but for what was found last (chosen).
+    static constexpr std::size_t kMostRemembered = 16 * 1024 * 1024;
+
+    sdk::Result<Found*> batchAt(const BatchPlace& place, std::uint64_t seq);
+    Found* missing(const BatchPlace& place, std::uint64_t seq, bool overDamage);
 
     LogStore& store_;
-    ExtentPtr extent_;
-    std::uint64_t batch_ = 0;  ///< what was found last: in the batch at this offset of the extent's segment
-    std::uint64_t seq_ = 0;
-    const std::byte* frame_ = nullptr;
+    std::vector<Found> found_;
+    std::size_t last_ = 0;    ///< of found_: where the last message was found
+    std::size_t oldest_ = 0;  ///< of found_: what is forgotten next
+    std::size_t bytes_ = 0;   ///< read since nothing was remembered
 };
 
 }  // namespace nsq::storage

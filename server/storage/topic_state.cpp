@@ -39,9 +39,9 @@ static_assert(std::has_unique_object_representations_v<SavedMessage> && sizeof(S
 static_assert(std::has_unique_object_representations_v<SavedRun> && sizeof(SavedRun) == 56);
 static_assert(std::has_unique_object_representations_v<SavedGap>);
 
-template <typename T>
-std::size_t bytesOf(const std::vector<T>& objects) {
-    return objects.size() * sizeof(T);
+template <typename Objects>
+std::size_t bytesOf(const Objects& objects) {
+    return objects.size() * sizeof(typename Objects::value_type);
 }
 
 class Writer {
@@ -56,9 +56,9 @@ public:
     void put(const T& object) {
         append(&object, sizeof object);
     }
-    template <typename T>
-    void putAll(const std::vector<T>& objects) {
-        append(objects.data(), bytesOf(objects));
+    template <typename Objects>
+    void putAll(const Objects& objects) {
+        for (const auto& object : objects) append(&object, sizeof object);
     }
     void append(const void* from, std::size_t size) {
         const auto* bytes = static_cast<const std::byte*>(from);
@@ -78,11 +78,12 @@ public:
     bool get(T& object) {
         return copy(&object, sizeof object);
     }
-    template <typename T>
-    bool getAll(std::vector<T>& objects, std::uint64_t count) {
-        if (count > bytes_.size() / sizeof(T)) return false;
+    template <typename Objects>
+    bool getAll(Objects& objects, std::uint64_t count) {
+        if (count > bytes_.size() / sizeof(typename Objects::value_type)) return false;
         objects.resize(count);
-        return copy(objects.data(), count * sizeof(T));
+        for (auto& object : objects) get(object);
+        return true;
     }
     bool getText(std::string& text, std::size_t length) {
         if (length > bytes_.size()) return false;
@@ -139,8 +140,7 @@ void settle(SavedSet& set) {
     boost::unordered_flat_map<std::uint64_t, std::size_t> last;
     last.reserve(set.messages.size());
     for (std::size_t i = 0; i < set.messages.size(); ++i) last[set.messages[i].seq] = i;
-    std::vector<SavedMessage> settled;
-    settled.reserve(last.size());
+    SavedMessages settled;
     for (std::size_t i = 0; i < set.messages.size(); ++i) {
         const SavedMessage& message = set.messages[i];
         const bool isRemoved = (message.flags & SavedMessage::kRemoved) != 0;

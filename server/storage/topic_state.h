@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <string>
 #include <vector>
@@ -55,10 +56,13 @@ struct SavedGap {
     friend bool operator==(const SavedGap&, const SavedGap&) = default;
 };
 
+/// May be a million, gathered one by one: nothing is moved as it grows.
+using SavedMessages = std::deque<SavedMessage>;
+
 /// A set of messages, or what changed in it since it was saved last.
 struct SavedSet {
     bool complete = true;  ///< these are all; otherwise changes, in order
-    std::vector<SavedMessage> messages;
+    SavedMessages messages;
 };
 
 struct ChannelState {
@@ -66,9 +70,9 @@ struct ChannelState {
     bool paused = false;
     SavedCursor cursor;
     std::vector<SavedGap> gaps;
-    std::vector<SavedRun> runs;          ///< in flight, delivered once
-    std::vector<SavedMessage> inFlight;  ///< the others in flight
-    SavedSet kept;                       ///< requeued and deferred
+    std::vector<SavedRun> runs;  ///< in flight, delivered once
+    SavedMessages inFlight;      ///< the others in flight, in states of earlier versions
+    SavedSet kept;               ///< all that was delivered more than once, requeued, touched or deferred
 };
 
 struct TopicState {

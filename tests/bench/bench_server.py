@@ -14,6 +14,7 @@ import types
 from nsqtest import Server
 from nsqtest.server import binary
 
+IN_MEMORY = "--mem-queue-size=10000000"
 # Servers with millions of messages take their time.
 DEADLINE_S = 600
 IDLE_S = 10
@@ -64,12 +65,40 @@ def check_programs():
         raise RuntimeError(f"{load_program()} is missing: build with -DBENCH=ON")
 
 
+def all_in_memory(contender):
+    """Flags for rows in which a stock server has everything in memory."""
+    return (IN_MEMORY,) if contender.is_stock else ()
+
+
+def load_command(server, mode, options):
+    return [load_program(), mode, f"--port={server.tcp_port}", f"--http-port={server.http_port}", f"--pid={server.pid}",
+            *(f"--{name.replace('_', '-')}={value}" for name, value in options.items())]
+
+
 def load(server, mode, messages, **options):
     """Runs nsq_load. Returns what it printed."""
-    command = [load_program(), mode, f"--port={server.tcp_port}", f"--http-port={server.http_port}", f"--pid={server.pid}",
-               f"--messages={messages}", *(f"--{name}={value}" for name, value in options.items())]
+    command = load_command(server, mode, {"messages": messages, **options})
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout)
+
+
+@contextlib.contextmanager
+def background_load(server, mode, **options):
+    """nsq_load, which goes on until the body ends."""
+    with subprocess.Popen(load_command(server, mode, options), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@contextlib.contextmanager
+def waiting_load(server, mode, **options):
+    """nsq_load in a mode that says when it is ready, and then goes on until the body ends."""
+    with background_load(server, mode, **options) as process:
+        if not process.stdout.readline():
+            raise RuntimeError(f"nsq_load {mode} failed")
+        yield process
 
 
 def rate_and_cpu(result):

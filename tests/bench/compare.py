@@ -15,17 +15,20 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 import speed_rows  # noqa: E402
 import storage_rows  # noqa: E402
+import storm_rows  # noqa: E402
 from bench_server import Contender, check_programs  # noqa: E402
 from nsqtest import raise_file_limit  # noqa: E402
 from nsqtest.server import binary  # noqa: E402
 
-ROWS = speed_rows.ROWS + storage_rows.ROWS
-MORE_IS_BETTER = ("/s",)
+ROWS = speed_rows.ROWS + storage_rows.ROWS + storm_rows.ROWS
+MORE_IS_BETTER = ("/s", "messages")
 
 
 def shown(value, unit):
     if unit == "/s":
         return f"{value / 1e6:.2f}M/s" if value >= 1e6 else f"{value / 1e3:.1f}k/s" if value >= 1e4 else f"{value:,.0f}/s"
+    if unit == "messages":
+        return f"{value / 1e6:,.2f}M"
     if unit == "MB":
         return f"{value / 1e6:,.0f} MB"
     if unit == "s":
@@ -50,7 +53,7 @@ def times_better(stock, ours, unit):
 def print_row(row, metrics, contenders):
     """The ratio is that of the last server and the first one."""
     for metric, (unit, values) in metrics.items():
-        cells = [f"{row.TITLE}: {metric}", *(spread(values[each.name], unit) for each in contenders)]
+        cells = [f"{row.title}: {metric}", *(spread(values[each.name], unit) for each in contenders)]
         if len(contenders) > 1:
             ratios = times_better(values[contenders[0].name], values[contenders[-1].name], unit)
             cells.append(f"{statistics.median(ratios):,.1f}" if ratios else "")
@@ -64,7 +67,7 @@ def measure(row, contenders, rounds):
     metrics = {}
     for number in range(rounds):
         for contender in contenders:
-            print(f"{row.NAME}: round {number + 1} of {rounds}, {contender.name}", file=sys.stderr, flush=True)
+            print(f"{row.name}: round {number + 1} of {rounds}, {contender.name}", file=sys.stderr, flush=True)
             for metric, (value, unit) in row.run(contender).items():
                 metrics.setdefault(metric, (unit, {}))[1].setdefault(contender.name, []).append(value)
     return metrics
@@ -76,12 +79,12 @@ def main():
     parser.add_argument("--server", action="append", default=[], metavar="NAME=PATH",
                         help="one more build of this server, such as one before a change; can be repeated")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--rows", help=f"only these, of {', '.join(row.NAME for row in ROWS)}")
+    parser.add_argument("--rows", help=f"only these, of {', '.join(row.name for row in ROWS)}")
     parser.add_argument("--json", help="file for all figures")
     arguments = parser.parse_args()
-    wanted = arguments.rows.split(",") if arguments.rows else [row.NAME for row in ROWS]
-    if unknown := set(wanted) - {row.NAME for row in ROWS}:
-        parser.error(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(row.NAME for row in ROWS)}")
+    wanted = arguments.rows.split(",") if arguments.rows else [row.name for row in ROWS]
+    if unknown := set(wanted) - {row.name for row in ROWS}:
+        parser.error(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(row.name for row in ROWS)}")
     try:
         check_programs()
     except RuntimeError as error:
@@ -96,10 +99,10 @@ def main():
     print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns), flush=True)
     results = {}
     for row in ROWS:
-        if row.NAME in wanted:
+        if row.name in wanted:
             metrics = measure(row, contenders, arguments.rounds)
             print_row(row, metrics, contenders)
-            results[row.NAME] = {metric: {"unit": unit, "values": values,
+            results[row.name] = {metric: {"unit": unit, "values": values,
                                           "better": times_better(values[contenders[0].name], values["ours"], unit)}
                                  for metric, (unit, values) in metrics.items()}
     if arguments.json:

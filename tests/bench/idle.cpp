@@ -19,7 +19,7 @@ void holdIdle(const Settings& settings) {
     std::vector<pollfd> polled{{STDIN_FILENO, POLLIN, 0}};
     std::byte buffer[4096];
     for (std::uint64_t i = 0; i < settings.connections; ++i) {
-        Socket& socket = *sockets.emplace_back(std::make_unique<Socket>(settings.port));
+        Socket& socket = *sockets.emplace_back(std::make_unique<Socket>(static_cast<int>(settings.port)));
         socket.send(sdk::asBytes(subscribe));
         socket.receive(buffer);  // OK
         polled.push_back({socket.fd(), POLLIN, 0});

@@ -1,75 +1,59 @@
 """How fast messages go through, and how soon they come."""
 
+import dataclasses
 import os
 import re
 import shutil
 import subprocess
 
-from bench_server import cpu_over, load, load_program, make_channels, rate_and_cpu
+from bench_server import all_in_memory, cpu_over, load, make_channels, rate_and_cpu, waiting_load
 from nsqtest import wait_until
-from storage_rows import IN_MEMORY, MILLION
+from storage_rows import MILLION
 
 HTTP_S = 5
 LATENCY_S = 5
 FAN_OUT_DEADLINE_S = 300
+IDLE_S = 40  # each connection has its heartbeat at least once
 
 
-class Pub:
-    """Each connection waits for the answer to one message before it sends the next."""
+@dataclasses.dataclass
+class Publish:
+    """Of 200 B with `window` publishes ahead on each connection."""
 
-    NAME = "pub-2"
-    TITLE = "PUB one by one of 200 B, 2 connections"
-    CONNECTIONS = 2
-    MESSAGES = 100_000
+    name: str
+    title: str
+    batch: int
+    connections: int
+    messages: int
+    window: int = 1
+    size: int = 200
 
-    @classmethod
-    def run(cls, contender):
+    def run(self, contender):
         with contender.running() as server:
-            return rate_and_cpu(load(server, "pub", cls.MESSAGES, batch=1, window=1, connections=cls.CONNECTIONS))
+            return rate_and_cpu(load(server, "pub", self.messages, batch=self.batch, window=self.window, size=self.size,
+                                     connections=self.connections))
 
 
-class PubMany(Pub):
-    NAME = "pub-256"
-    TITLE = "the same, 256 connections"
-    CONNECTIONS = 256
-    MESSAGES = 200_000
+@dataclasses.dataclass
+class Consume:
+    """A backlog of 200 B, in memory."""
 
+    name: str
+    title: str
+    ready: int
+    messages: int
 
-class PubLarge:
-    NAME = "mpub-64k"
-    TITLE = "MPUB of 20 x 64 KB"
-
-    @staticmethod
-    def run(contender):
-        with contender.running() as server:
-            return rate_and_cpu(load(server, "pub", 20_000, batch=20, size=65536, window=2))
-
-
-class Sub:
-    NAME = "sub"
-    TITLE = "consuming a backlog of 200 B, RDY 2500, stock with all in memory"
-    READY = 2500
-    MESSAGES = MILLION
-
-    @classmethod
-    def run(cls, contender):
-        with contender.running(*((IN_MEMORY,) if contender.is_stock else ())) as server:
+    def run(self, contender):
+        with contender.running(*all_in_memory(contender)) as server:
             make_channels(server, 1)
-            load(server, "pub", cls.MESSAGES)
-            wait_until(lambda: server.channel("bench", "ch0")["depth"] == cls.MESSAGES, "all wait in the channel")
-            return rate_and_cpu(load(server, "sub", cls.MESSAGES, channel="ch0", rdy=cls.READY))
-
-
-class SubOne(Sub):
-    NAME = "sub-1"
-    TITLE = "the same, RDY 1"
-    READY = 1
-    MESSAGES = 100_000
+            load(server, "pub", self.messages)
+            wait_until(lambda: server.channel("bench", "ch0")["depth"] == self.messages, "all wait in the channel")
+            return rate_and_cpu(load(server, "sub", self.messages, channel="ch0", rdy=self.ready))
 
 
 class Both:
-    NAME = "both"
-    TITLE = "publishing and consuming at once, MPUB of 200 x 200 B"
+    name = "both"
+    title = "publishing and consuming at once, MPUB of 200 x 200 B"
 
     @staticmethod
     def run(contender):
@@ -78,61 +62,38 @@ class Both:
             return rate_and_cpu(load(server, "both", MILLION, channel="ch0"))
 
 
+@dataclasses.dataclass
 class Latency:
-    """Of one publisher and one consumer with a client's default settings."""
+    """Of one publisher and one consumer with a client's default settings, unless it asks for no buffering."""
 
-    NAME = "latency-1k"
-    TITLE = "1,000/s of 200 B, default settings"
-    RATE = 1000
-    OPTIONS = {}
+    name: str
+    title: str
+    rate: int
+    unbuffered: bool = False
 
-    @classmethod
-    def run(cls, contender):
+    def run(self, contender):
         with contender.running() as server:
             make_channels(server, 1)
-            result = load(server, "latency", 0, channel="ch0", rate=cls.RATE, seconds=LATENCY_S, rdy=200, **cls.OPTIONS)
+            result = load(server, "latency", 0, channel="ch0", rate=self.rate, seconds=LATENCY_S, rdy=200,
+                          unbuffered=str(self.unbuffered).lower())
             return {f"{until}, {name}": (result[key][part] / 1e6, "s")
                     for until, key in (("to its OK", "acknowledged_us"), ("to the consumer", "received_us"))
                     for name, part in (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999"))}
 
 
-class LatencyUnbuffered(Latency):
-    NAME = "latency-1k-unbuffered"
-    TITLE = "1,000/s, output_buffer_size -1"
-    OPTIONS = {"unbuffered": "true"}
-
-
-class LatencyFast(Latency):
-    NAME = "latency-10k"
-    TITLE = "10,000/s of 200 B, default settings"
-    RATE = 10_000
-
-
-class LatencyFastUnbuffered(LatencyFast):
-    NAME = "latency-10k-unbuffered"
-    TITLE = "10,000/s, output_buffer_size -1"
-    OPTIONS = {"unbuffered": "true"}
-
-
-class LatencyFastest(Latency):
-    NAME = "latency-100k"
-    TITLE = "100,000/s of 200 B, default settings"
-    RATE = 100_000
-
-
+@dataclasses.dataclass
 class FanOut:
-    """Until every channel has all messages."""
+    """Until every channel has all messages. A stock server takes long for many: it gets fewer messages."""
 
-    NAME = "fanout-1"
-    TITLE = "MPUB of 200 x 200 B until all are available to 1 channel"
-    CHANNELS = 1
-    MESSAGES = {True: MILLION, False: MILLION}
+    name: str
+    title: str
+    channels: int
+    stock_messages: int
 
-    @classmethod
-    def run(cls, contender):
-        messages = cls.MESSAGES[contender.is_stock]
-        with contender.running(*((IN_MEMORY,) if contender.is_stock else ())) as server:
-            make_channels(server, cls.CHANNELS)
+    def run(self, contender):
+        messages = self.stock_messages if contender.is_stock else MILLION
+        with contender.running(*all_in_memory(contender)) as server:
+            make_channels(server, self.channels)
             with cpu_over(server) as spent:
                 load(server, "pub", messages)
                 wait_until(lambda: all(channel["depth"] == messages for channel in server.topic("bench")["channels"]),
@@ -141,75 +102,81 @@ class FanOut:
                     "server CPU a message": (spent.cpu_s * 1e6 / messages, "µs")}
 
 
-class FanOutTen(FanOut):
-    NAME = "fanout-10"
-    TITLE = "the same, 10 channels"
-    CHANNELS = 10
-    MESSAGES = {True: 200_000, False: MILLION}
-
-
-class FanOutHundred(FanOut):
-    NAME = "fanout-100"
-    TITLE = "the same, 100 channels"
-    CHANNELS = 100
-    MESSAGES = {True: 50_000, False: MILLION}
-
-
+@dataclasses.dataclass
 class Idle:
-    NAME = "idle"
-    TITLE = "10,000 idle subscriptions, heartbeats every 30 s"
-    CONNECTIONS = 10_000
-    SECONDS = 40  # each connection has its heartbeat at least once
+    name: str
+    title: str
+    connections: int
 
-    @classmethod
-    def run(cls, contender):
+    def run(self, contender):
         with contender.running() as server:
             make_channels(server, 1)
             before = server.rss_bytes()
-            command = [load_program(), "idle", f"--port={server.tcp_port}", f"--connections={cls.CONNECTIONS}",
-                       "--topic=bench", "--channel=ch0", "--rdy=1"]
-            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as clients:
-                clients.stdout.readline()
-                with cpu_over(server, cls.SECONDS) as spent:
+            with waiting_load(server, "idle", connections=self.connections, channel="ch0", rdy=1):
+                with cpu_over(server, IDLE_S) as spent:
                     pass
                 after = server.rss_bytes()
-                clients.stdin.close()
-            return {"memory a connection": ((after - before) / cls.CONNECTIONS / 1024, "KB"),
+            return {"memory a connection": ((after - before) / self.connections / 1024, "KB"),
                     "CPU": (spent.cpu_s / spent.seconds * 100, "% of a core")}
 
 
+@dataclasses.dataclass
 class Http:
-    NAME = "http-pub"
-    TITLE = "HTTP /pub of 100 B, 16 connections"
-    TARGET = "/pub?topic=bench"
-    LINES = 1
+    name: str
+    title: str
+    target: str
+    connections: int
+    lines: int  # of 100 B, each a message; none is a GET
 
-    @classmethod
-    def run(cls, contender):
+    def run(self, contender):
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "post.lua")
+        post = ["-s", script] if self.lines else []
         with contender.running() as server:
             make_channels(server, 0)
-            url = f"http://127.0.0.1:{server.http_port}{cls.TARGET}"
+            url = f"http://127.0.0.1:{server.http_port}{self.target}"
             with cpu_over(server) as spent:
-                done = subprocess.run(["wrk", "-t1", "-c16", f"-d{HTTP_S}s", "-s", script, url, "--", str(cls.LINES), "100"],
-                                      stdout=subprocess.PIPE, text=True, check=True)
+                done = subprocess.run(["wrk", "-t1", f"-c{self.connections}", f"-d{HTTP_S}s", *post, url,
+                                       "--", str(self.lines), "100"], stdout=subprocess.PIPE, text=True, check=True)
             requests = int(re.search(r"(\d+) requests in", done.stdout)[1])
             if "Non-2xx" in done.stdout:
                 raise RuntimeError(done.stdout)
-            if server.topic("bench")["message_count"] < requests * cls.LINES:
+            if server.topic("bench")["message_count"] < requests * self.lines:
                 raise RuntimeError("fewer messages than requests")
             return {"requests": (float(re.search(r"Requests/sec: +([\d.]+)", done.stdout)[1]), "/s"),
                     "server CPU a request": (spent.cpu_s * 1e6 / requests, "µs")}
 
 
-class HttpMany(Http):
-    NAME = "http-mpub"
-    TITLE = "HTTP /mpub of 100 x 100 B, 16 connections"
-    TARGET = "/mpub?topic=bench"
-    LINES = 100
-
-
-ROWS = [Pub, PubMany, PubLarge, Sub, SubOne, Both, Latency, LatencyUnbuffered, LatencyFast, LatencyFastUnbuffered,
-        LatencyFastest, FanOut, FanOutTen, FanOutHundred, Idle]
+ROWS = [
+    Publish("pub-1", "PUB one by one of 200 B, 1 connection", 1, 1, 50_000),
+    Publish("pub-2", "the same, 2 connections", 1, 2, 100_000),
+    Publish("pub-16", "the same, 16 connections", 1, 16, 200_000),
+    Publish("pub-256", "the same, 256 connections", 1, 256, 200_000),
+    Publish("mpub-20", "MPUB of 20 x 200 B, 2 connections", 20, 2, MILLION, window=8),
+    Publish("mpub-16", "MPUB of 200 x 200 B, 16 connections", 200, 16, MILLION, window=8),
+    Publish("mpub-256", "MPUB of 200 x 200 B, 256 connections", 200, 256, MILLION, window=2),
+    Publish("mpub-100b", "MPUB of 200 x 100 B, 2 connections", 200, 2, MILLION, window=8, size=100),
+    Publish("mpub-4k", "MPUB of 200 x 4 KB, 2 connections", 200, 2, 200_000, window=2, size=4096),
+    Publish("mpub-64k", "MPUB of 20 x 64 KB, 2 connections", 20, 2, 20_000, window=2, size=65536),
+    Consume("sub", "consuming a backlog of 200 B, RDY 2500, stock with all in memory", 2500, MILLION),
+    Consume("sub-100", "the same, RDY 100", 100, MILLION),
+    Consume("sub-1", "the same, RDY 1", 1, 100_000),
+    Both,
+    Latency("latency-1k", "1,000/s of 200 B, default settings", 1000),
+    Latency("latency-1k-unbuffered", "1,000/s, output_buffer_size -1", 1000, unbuffered=True),
+    Latency("latency-10k", "10,000/s of 200 B, default settings", 10_000),
+    Latency("latency-10k-unbuffered", "10,000/s, output_buffer_size -1", 10_000, unbuffered=True),
+    Latency("latency-100k", "100,000/s of 200 B, default settings", 100_000),
+    FanOut("fanout-1", "MPUB of 200 x 200 B until all are available to 1 channel", 1, MILLION),
+    FanOut("fanout-10", "the same, 10 channels", 10, 200_000),
+    FanOut("fanout-100", "the same, 100 channels", 100, 50_000),
+    Idle("idle-1k", "1,000 idle subscriptions, heartbeats every 30 s", 1000),
+    Idle("idle", "10,000 idle subscriptions, heartbeats every 30 s", 10_000),
+]
 if shutil.which("wrk"):
-    ROWS += [Http, HttpMany]
+    ROWS += [
+        Http("http-ping", "HTTP /ping, 16 connections", "/ping", 16, 0),
+        Http("http-pub-1", "HTTP /pub of 100 B, 1 connection", "/pub?topic=bench", 1, 1),
+        Http("http-pub", "the same, 16 connections", "/pub?topic=bench", 16, 1),
+        Http("http-pub-256", "the same, 256 connections", "/pub?topic=bench", 256, 1),
+        Http("http-mpub", "HTTP /mpub of 100 x 100 B, 16 connections", "/mpub?topic=bench", 16, 100),
+    ]

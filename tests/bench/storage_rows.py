@@ -1,18 +1,18 @@
 """What keeping messages costs."""
 
+import dataclasses
 import time
 
-from bench_server import (DEADLINE_S, data_directory, disk_bytes, first_delivery_s, idle_cpu, load, make_channels,
-                          rate_and_cpu, stop_s)
+from bench_server import (DEADLINE_S, IN_MEMORY, all_in_memory, data_directory, disk_bytes, first_delivery_s, idle_cpu,
+                          load, make_channels, rate_and_cpu, stop_s)
 from nsqtest import wait_until
 
 MILLION = 1_000_000
-IN_MEMORY = "--mem-queue-size=10000000"
 
 
 class Mpub:
-    NAME = "mpub"
-    TITLE = "MPUB of 200 x 200 B, defaults of both"
+    name = "mpub"
+    title = "MPUB of 200 x 200 B, defaults of both"
     MESSAGES = {True: MILLION, False: 3 * MILLION}  # is it a stock server
     STOCK_FLAGS = OUR_FLAGS = ()
 
@@ -23,14 +23,14 @@ class Mpub:
 
 
 class MpubMemory(Mpub):
-    NAME = "mpub-memory"
-    TITLE = "the same, stock with all in memory"
+    name = "mpub-memory"
+    title = "the same, stock with all in memory"
     STOCK_FLAGS = (IN_MEMORY,)
 
 
 class MpubDurable(Mpub):
-    NAME = "mpub-durable"
-    TITLE = "each MPUB on the disk before its OK: stock `--mem-queue-size=0 --sync-every=1`, ours `--durability=power`"
+    name = "mpub-durable"
+    title = "each MPUB on the disk before its OK: stock `--mem-queue-size=0 --sync-every=1`, ours `--durability=power`"
     MESSAGES = {True: 2000, False: MILLION}
     STOCK_FLAGS = ("--mem-queue-size=0", "--sync-every=1")
     OUR_FLAGS = ("--durability=power",)
@@ -39,8 +39,8 @@ class MpubDurable(Mpub):
 class Drain:
     """After a restart nothing of the backlog is in the server's memory."""
 
-    NAME = "drain"
-    TITLE = "draining 1 million of 200 B from the disk"
+    name = "drain"
+    title = "draining 1 million of 200 B from the disk"
 
     @staticmethod
     def run(contender):
@@ -57,12 +57,12 @@ class Drain:
 
 
 class OneChannel:
-    NAME = "waiting-1"
-    TITLE = "5 million of 200 B waiting on one channel (stock: in memory)"
+    name = "waiting-1"
+    title = "5 million of 200 B waiting on one channel (stock: in memory)"
 
     @staticmethod
     def run(contender):
-        with contender.running(*((IN_MEMORY,) if contender.is_stock else ())) as server:
+        with contender.running(*all_in_memory(contender)) as server:
             make_channels(server, 1)
             load(server, "pub", 5 * MILLION)
             time.sleep(1)
@@ -72,12 +72,12 @@ class OneChannel:
 class FiveChannels:
     """A stock server would take 17 GB in memory for all of them: it gets a tenth."""
 
-    NAME = "waiting-5"
-    TITLE = "10 million of 200 B waiting on 5 channels (stock: 1 million, in memory)"
+    name = "waiting-5"
+    title = "10 million of 200 B waiting on 5 channels (stock: 1 million, in memory)"
 
     @staticmethod
     def run(contender):
-        with contender.running(*((IN_MEMORY,) if contender.is_stock else ())) as server:
+        with contender.running(*all_in_memory(contender)) as server:
             make_channels(server, 5)
             load(server, "pub", (1 if contender.is_stock else 10) * MILLION)
             time.sleep(1)
@@ -85,8 +85,8 @@ class FiveChannels:
 
 
 class Start:
-    NAME = "start"
-    TITLE = "10 million waiting, from the start to the first delivery"
+    name = "start"
+    title = "10 million waiting, from the start to the first delivery"
 
     @staticmethod
     def run(contender):
@@ -103,17 +103,17 @@ class Start:
             return {"after SIGTERM": (stopped, "s"), "after kill -9, right behind 1 million more": (first_delivery_s(contender, path), "s")}
 
 
+@dataclasses.dataclass
 class Topics:
-    NAME = "topics"
-    TITLE = "10,000 topics with one channel and one message"
-    TOPICS = 10_000
+    name: str
+    title: str
+    topics: int
 
-    @classmethod
-    def run(cls, contender):
+    def run(self, contender):
         # For minutes ext4 passes over the places of deleted files, and looks for others at great length.
         with data_directory(until_the_end=True) as path:
             server = contender.start(data_path=path)
-            made = load(server, "topics", cls.TOPICS)
+            made = load(server, "topics", self.topics)
             result = {"creating": (made["seconds"], "s"), "resident memory": (server.rss_bytes(), "MB"),
                       "idle CPU": (idle_cpu(server), "% of a core"), "SIGTERM": (stop_s(server), "s")}
             began = time.monotonic()
@@ -124,8 +124,8 @@ class Topics:
 
 
 class Deferred:
-    NAME = "deferred"
-    TITLE = "1 million of 200 B deferred by an hour"
+    name = "deferred"
+    title = "1 million of 200 B deferred by an hour"
 
     @staticmethod
     def run(contender):
@@ -138,4 +138,6 @@ class Deferred:
                     "CPU while they wait": (idle_cpu(server), "% of a core")}
 
 
-ROWS = [Mpub, MpubMemory, MpubDurable, Drain, OneChannel, FiveChannels, Start, Topics, Deferred]
+ROWS = [Mpub, MpubMemory, MpubDurable, Drain, OneChannel, FiveChannels, Start,
+        Topics("topics-100", "100 topics with one channel and one message", 100),
+        Topics("topics", "10,000 topics with one channel and one message", 10_000), Deferred]

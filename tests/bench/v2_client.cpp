@@ -1,7 +1,9 @@
 #include "bench/v2_client.h"
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 #include "nsq/sdk/message.h"
 
@@ -14,14 +16,17 @@ constexpr std::size_t kBufferBytes = 1 << 20;  ///< read at once
 
 }  // namespace
 
-V2Client::V2Client(int port) : socket_(port), buffer_(kBufferBytes) {
+V2Client::V2Client(int port)
+    : socket_(port),
+      buffer_(std::make_unique_for_overwrite<std::byte[]>(kBufferBytes)),
+      capacity_(kBufferBytes) {
     send("  V2");
 }
 
 /// Size of the frame at the buffer's begin, its size field included; 0 when not even that is there.
 std::size_t V2Client::frameBytes() const {
     if (end_ - begin_ < kHeaderBytes) return 0;
-    return static_cast<std::size_t>(sdk::loadBig<std::int32_t>(buffer_.data() + begin_)) + 4;
+    return static_cast<std::size_t>(sdk::loadBig<std::int32_t>(buffer_.get() + begin_)) + 4;
 }
 
 bool V2Client::hasFrame() const {
@@ -29,17 +34,26 @@ bool V2Client::hasFrame() const {
     return size != 0 && end_ - begin_ >= size;
 }
 
+/// For the whole frame that has begun.
+void V2Client::makeRoom() {
+    std::unique_ptr<std::byte[]> larger;
+    const std::size_t bytes = std::max(frameBytes(), capacity_);
+    if (bytes > capacity_) larger = std::make_unique_for_overwrite<std::byte[]>(bytes);
+    std::memmove(larger ? larger.get() : buffer_.get(), buffer_.get() + begin_, end_ - begin_);
+    if (larger) buffer_ = std::move(larger);
+    capacity_ = bytes;
+    end_ -= begin_;
+    begin_ = 0;
+}
+
 V2Client::Frame V2Client::receive() {
     for (;;) {
         while (!hasFrame()) {
-            std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
-            end_ -= begin_;
-            begin_ = 0;
-            if (frameBytes() > buffer_.size()) buffer_.resize(frameBytes());
-            end_ += socket_.receive(std::span{buffer_}.subspan(end_));
+            makeRoom();
+            end_ += socket_.receive(std::span{buffer_.get(), capacity_}.subspan(end_));
         }
         const std::size_t size = frameBytes();
-        const sdk::Bytes whole{buffer_.data() + begin_, size};
+        const sdk::Bytes whole{buffer_.get() + begin_, size};
         begin_ += size;
         const Frame frame{sdk::loadBig<std::int32_t>(whole.data() + 4), whole.subspan(kHeaderBytes)};
         if (frame.type == sdk::frame::kTypeResponse && sdk::asText(frame.data) == "_heartbeat_") {

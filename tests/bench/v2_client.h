@@ -1,9 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "bench/socket.h"
 #include "nsq/sdk/bytes.h"
@@ -30,14 +30,18 @@ public:
     /// A whole frame is buffered: receive() will not wait.
     bool hasFrame() const;
 
+    int fd() const { return socket_.fd(); }
+
     /// Reads one frame, which must be the response `OK`.
     void expectOk();
 
 private:
     std::size_t frameBytes() const;
+    void makeRoom();
 
     Socket socket_;
-    std::vector<std::byte> buffer_;
+    std::unique_ptr<std::byte[]> buffer_;  ///< not touched before it is needed
+    std::size_t capacity_;
     std::size_t begin_ = 0;
     std::size_t end_ = 0;
 };

@@ -22,7 +22,7 @@ SavedMessage removed(std::uint64_t seq) {
     return {.seq = seq, .flags = SavedMessage::kRemoved};
 }
 
-SavedSet change(std::vector<SavedMessage> messages) {
+SavedSet change(SavedMessages messages) {
     return {.complete = false, .messages = std::move(messages)};
 }
 
@@ -141,13 +141,13 @@ TEST_CASE("a message put, removed and put again stands once, as it was put last"
     const Fixture fixture;
     StateJournal journal{fixture.path(), false};
     REQUIRE(journal.saveAll({}));
-    const auto save = [&](std::vector<SavedMessage> messages) {
+    const auto save = [&](SavedMessages messages) {
         TopicState state;
         state.deferred = change(std::move(messages));
         REQUIRE(journal.saveChange(state));
         return fixture.read().deferred.messages;
     };
-    using Messages = std::vector<SavedMessage>;
+    using Messages = SavedMessages;
     CHECK(save({put(1), put(2)}) == Messages{put(1), put(2)});
     CHECK(save({removed(1)}) == Messages{put(2)});
     CHECK(save({put(1, 5)}) == Messages{put(2), put(1, 5)});
@@ -273,7 +273,7 @@ TEST_CASE("after a save that fails everything is saved anew", "[state_journal]")
     CHECK(isSame(fixture.read(warning).value(), fullState()));
     REQUIRE(journal.saveAll(state));
     CHECK_FALSE(journal.wantsAll());
-    CHECK(fixture.read().deferred.messages == std::vector<SavedMessage>{put(120)});
+    CHECK(fixture.read().deferred.messages == SavedMessages{put(120)});
 }
 
 TEST_CASE("a state file that cannot be read is an error", "[state_journal]") {

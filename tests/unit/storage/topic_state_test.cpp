@@ -15,7 +15,7 @@ SavedMessage removed(std::uint64_t seq) {
     return {.seq = seq, .flags = SavedMessage::kRemoved};
 }
 
-SavedSet change(std::vector<SavedMessage> messages) {
+SavedSet change(SavedMessages messages) {
     return {.complete = false, .messages = std::move(messages)};
 }
 
@@ -98,13 +98,13 @@ TEST_CASE("a change is applied after what was there, a complete set in place of 
     apply(set, change({removed(1), put(3)}));
     apply(set, change({put(2, 9)}));
     settle(set);
-    CHECK(set.messages == std::vector{put(3), put(2, 9)});
+    CHECK(set.messages == SavedMessages{put(3), put(2, 9)});
     CHECK(set.complete);
     apply(set, SavedSet{true, {put(7)}});
-    CHECK(set.messages == std::vector{put(7)});
+    CHECK(set.messages == SavedMessages{put(7)});
     apply(set, change({}));
     settle(set);
-    CHECK(set.messages == std::vector{put(7)});
+    CHECK(set.messages == SavedMessages{put(7)});
 }
 
 TEST_CASE("of changes to one message the last one holds", "[topic_state]") {
@@ -114,7 +114,7 @@ TEST_CASE("of changes to one message the last one holds", "[topic_state]") {
     apply(set, change({removed(3)}));                        // was never there
     apply(set, change({put(4), put(4, 5), removed(5), put(5)}));
     settle(set);
-    CHECK(set.messages == std::vector{put(1, 2), put(4, 5), put(5)});
+    CHECK(set.messages == SavedMessages{put(1, 2), put(4, 5), put(5)});
     settle(set);
     CHECK(set.messages.size() == 3);
 }
@@ -137,16 +137,16 @@ TEST_CASE("a topic's change touches the channels it names", "[topic_state]") {
     CHECK(state.nextSeq == 900);
     CHECK(state.end.segment == 200);
     CHECK(state.distributed.index == 59);
-    CHECK(state.deferred.messages == std::vector{put(111), put(112)});
+    CHECK(state.deferred.messages == SavedMessages{put(111), put(112)});
     REQUIRE(state.channels.size() == 3);
     CHECK(state.channels[0].cursor.index == 60);
     CHECK(state.channels[0].runs.empty());
     CHECK(state.channels[0].inFlight.empty());
     CHECK_FALSE(state.channels[0].paused);
-    CHECK(state.channels[0].kept.messages == std::vector{put(2)});
+    CHECK(state.channels[0].kept.messages == SavedMessages{put(2)});
     CHECK(state.channels[1].name == std::string(64, 'd'));
     CHECK(state.channels[2].name == "new");
-    CHECK(state.channels[2].kept.messages == std::vector{put(5)});
+    CHECK(state.channels[2].kept.messages == SavedMessages{put(5)});
 }
 
 }  // namespace
