@@ -74,6 +74,8 @@ Codec::Step DeflateCodec::decode(sdk::Bytes wire, std::span<std::byte> plain) {
         case Z_MEM_ERROR:
             throw std::bad_alloc();
         default:
+            // What came before is given out first; the next call ends here again.
+            if (stream.avail_out < room) break;
             throw CodecError("deflate: " + std::string{stream.msg != nullptr ? stream.msg : "broken data"});
     }
     return {given - stream.avail_in, room - stream.avail_out};

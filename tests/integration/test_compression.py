@@ -13,6 +13,7 @@ from nsqtest.compression import Deflated, Snappy, chunk  # noqa: E402
 
 OK = Frame(RESPONSE, b"OK")
 WRAPPERS = {"snappy": Snappy, "deflate": Deflated}
+EVERY_WAY = [(kind, tls) for kind in WRAPPERS for tls in (False, True)]
 MEGABYTE = 1 << 20
 
 
@@ -41,37 +42,33 @@ class Compression(ServerCase):
         client.expect(OK)
         return client
 
-    def every_way(self):
-        for kind in WRAPPERS:
-            for tls in (False, True):
-                with self.subTest(kind=kind, tls=tls):
-                    yield kind, tls
-
     def test_messages_go_both_ways(self):
         chance = random.Random(1)
-        for kind, tls in self.every_way():
-            topic = self.name()
-            producer, consumer = self.compressed(kind, tls), self.compressed(kind, tls).subscribe(topic, "c", 100)
-            bodies = [chance.randbytes(size) for size in (1, 100, 65535, 65536, 65537, 200_000)]
-            bodies += [b"compresses well " * size for size in (1, 100, 10_000)]
-            for body in bodies:
-                producer.command(pub(topic, body))
-            producer.command(mpub(topic, bodies[:3]))
-            for body in bodies + bodies[:3]:
-                message = consumer.read_message()
-                self.assertTrue(message.body == body)
-                consumer.fin(message)
-            self.server.wait_channel(topic, "c", depth=0, in_flight_count=0)
-            if kind == "snappy":
-                self.assertGreater(consumer.socket.compressed_chunks, 0)
+        for kind, tls in EVERY_WAY:
+            with self.subTest(kind=kind, tls=tls):
+                topic = self.name()
+                producer, consumer = self.compressed(kind, tls), self.compressed(kind, tls).subscribe(topic, "c", 100)
+                bodies = [chance.randbytes(size) for size in (1, 100, 65535, 65536, 65537, 200_000)]
+                bodies += [b"compresses well " * size for size in (1, 100, 10_000)]
+                for body in bodies:
+                    producer.command(pub(topic, body))
+                producer.command(mpub(topic, bodies[:3]))
+                for body in bodies + bodies[:3]:
+                    message = consumer.read_message()
+                    self.assertTrue(message.body == body)
+                    consumer.fin(message)
+                self.server.wait_channel(topic, "c", depth=0, in_flight_count=0)
+                if kind == "snappy":
+                    self.assertGreater(consumer.socket.compressed_chunks, 0)
 
     def test_it_is_shown(self):
-        for kind, tls in self.every_way():
-            topic = self.name()
-            self.compressed(kind, tls).subscribe(topic, "c")
-            shown = self.server.wait_channel(topic, "c", client_count=1)["clients"][0]
-            self.assertEqual((shown["snappy"], shown["deflate"], shown["tls"]),
-                             (kind == "snappy", kind == "deflate", tls))
+        for kind, tls in EVERY_WAY:
+            with self.subTest(kind=kind, tls=tls):
+                topic = self.name()
+                self.compressed(kind, tls).subscribe(topic, "c")
+                shown = self.server.wait_channel(topic, "c", client_count=1)["clients"][0]
+                self.assertEqual((shown["snappy"], shown["deflate"], shown["tls"]),
+                                 (kind == "snappy", kind == "deflate", tls))
 
     def test_byte_by_byte(self):
         for kind in WRAPPERS:
@@ -88,13 +85,14 @@ class Compression(ServerCase):
                 client.expect(OK)
 
     def test_pipelined(self):
-        for kind, tls in self.every_way():
-            topic = self.name()
-            client = self.compressed(kind, tls)
-            client.send(pub(topic, b"x" * 50) * 2000)
-            for _ in range(2000):
-                client.expect(OK)
-            self.assertEqual(self.server.topic(topic)["message_count"], 2000)
+        for kind, tls in EVERY_WAY:
+            with self.subTest(kind=kind, tls=tls):
+                topic = self.name()
+                client = self.compressed(kind, tls)
+                client.send(pub(topic, b"x" * 50) * 2000)
+                for _ in range(2000):
+                    client.expect(OK)
+                self.assertEqual(self.server.topic(topic)["message_count"], 2000)
 
     def test_heartbeats(self):
         for kind in WRAPPERS:
@@ -173,8 +171,8 @@ class Compression(ServerCase):
         self.addCleanup(server.kill)
         with server.client() as client:
             answer = client.identify(snappy=True, deflate=True)
-            self.assertEqual((answer["snappy"], answer["deflate"], answer["deflate_level"], answer["max_deflate_level"]),
-                             (False, False, 3, 3))
+            self.assertEqual([answer[key] for key in ("snappy", "deflate", "deflate_level", "max_deflate_level")],
+                             [False, False, 3, 3])
             client.command(pub("t", b"x"))
         server.stop()
 
@@ -182,11 +180,12 @@ class Compression(ServerCase):
         files = f"/proc/{self.server.pid}/fd"
         self.assert_healthy()
         before = len(os.listdir(files))
-        for kind, tls in self.every_way():
-            for leave in ("close", "reset"):
-                client = self.compressed(kind, tls)
-                client.send(b"PUB t\n")
-                getattr(client, leave)()
+        for kind, tls in EVERY_WAY:
+            with self.subTest(kind=kind, tls=tls):
+                for leave in ("close", "reset"):
+                    client = self.compressed(kind, tls)
+                    client.send(b"PUB t\n")
+                    getattr(client, leave)()
         wait_until(lambda: len(os.listdir(files)) <= before, "the server has closed its ends")
 
 

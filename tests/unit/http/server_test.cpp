@@ -40,9 +40,9 @@ struct Server {
     }
 
     StreamSocket connect() const {
-        StreamSocket socket(socket.address());
-        socket.setReceiveTimeout(Poco::Timespan(10, 0));
-        return socket;
+        StreamSocket client(socket.address());
+        client.setReceiveTimeout(Poco::Timespan(10, 0));
+        return client;
     }
 
     spdlog::logger logger{"test", std::make_shared<spdlog::sinks::null_sink_mt>()};

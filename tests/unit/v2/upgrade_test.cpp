@@ -8,18 +8,29 @@ namespace nsq::v2 {
 
 namespace {
 
-/// Output and names of filters, in order: `<name>` where one begins.
+/// The first mark of a filter in `output`, or an empty text.
+std::string_view firstMark(std::string_view output) {
+    std::string_view first;
+    for (const std::string_view name : {"<tls>", "<snappy>", "<deflate "}) {
+        const std::size_t at = output.find(name);
+        if (at == std::string_view::npos || (!first.empty() && output.data() + at > first.data())) continue;
+        first = output.substr(at, output.find('>', at) + 1 - at);
+    }
+    return first;
+}
+
+/// Output and marks of filters, in order.
 Lines readableParts(std::string_view output) {
     Lines lines;
-    while (!output.empty()) {
-        const std::size_t mark = output.find('<');
-        for (std::string& line : readable(output.substr(0, mark))) lines.push_back(std::move(line));
-        if (mark == std::string_view::npos) break;
-        const std::size_t end = output.find('>', mark);
-        lines.emplace_back(output.substr(mark, end - mark + 1));
-        output.remove_prefix(end + 1);
+    for (;;) {
+        const std::string_view mark = firstMark(output);
+        const auto before =
+            mark.empty() ? output.size() : static_cast<std::size_t>(mark.data() - output.data());
+        for (std::string& line : readable(output.substr(0, before))) lines.push_back(std::move(line));
+        if (mark.empty()) return lines;
+        lines.emplace_back(mark);
+        output.remove_prefix(before + mark.size());
     }
-    return lines;
 }
 
 /// What follows the JSON that answers an IDENTIFY with these fields.
