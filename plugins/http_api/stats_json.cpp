@@ -46,8 +46,8 @@ Object::Ptr clientJson(const StatsReport& report, const sdk::ClientStats& client
     json->set("requeue_count", client.requeueCount);
     json->set("connect_ts", unixSeconds(client.connectedAt));
     json->set("sample_rate", client.sampleRate);
-    json->set("deflate", false);
-    json->set("snappy", false);
+    json->set("deflate", client.deflate);
+    json->set("snappy", client.snappy);
     json->set("user_agent", client.userAgent);
     if (const auto counts = report.pubCountsOf(client); !counts.empty()) {
         Array::Ptr list = new Array;
@@ -59,11 +59,13 @@ Object::Ptr clientJson(const StatsReport& report, const sdk::ClientStats& client
         }
         json->set("pub_counts", list);
     }
-    json->set("tls", false);
-    json->set("tls_cipher_suite", "");
-    json->set("tls_version", "");
+    json->set("tls", client.tls);
+    json->set("tls_cipher_suite", client.tlsCipherSuite);
+    json->set("tls_version", client.tlsVersion);
+    // No protocol is offered in the handshake; the other field is true with TLS in nsqd (Go gives it nothing
+    // else).
     json->set("tls_negotiated_protocol", "");
-    json->set("tls_negotiated_protocol_is_mutual", false);
+    json->set("tls_negotiated_protocol_is_mutual", client.tls);
     return json;
 }
 

@@ -73,6 +73,12 @@ void FakeConnection::close(std::string_view reason) {
     timer_.reset();
 }
 
+void FakeConnection::start(std::string filter) {
+    output_.write(asBytes('<' + filter + '>'));
+    filters_.push_back(std::move(filter));
+    resumed_ = true;  // what the session leaves comes again, through the filter
+}
+
 void FakeConnection::setTimer(Clock::time_point when) {
     if (!closed()) timer_ = when;
 }

@@ -16,13 +16,25 @@ namespace nsq::app {
 
 namespace {
 
+sigset_t awaitedSignals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int signal : {SIGINT, SIGTERM, SIGQUIT, SIGHUP}) sigaddset(&signals, signal);
+    return signals;
+}
+
+/// Returns when the server is to stop.
+void serve(Server& server) {
+    const sigset_t awaited = awaitedSignals();
+    int signal = 0;
+    while (sigwait(&awaited, &signal) == 0 && signal == SIGHUP) server.reload();
+}
+
 /// Before the first thread, which inherits it.
 void prepareSignals() {
     std::signal(SIGPIPE, SIG_IGN);  // a client that went away is an error of its socket
-    sigset_t termination;
-    sigemptyset(&termination);
-    for (const int signal : {SIGINT, SIGTERM, SIGQUIT}) sigaddset(&termination, signal);
-    pthread_sigmask(SIG_BLOCK, &termination, nullptr);
+    const sigset_t awaited = awaitedSignals();
+    pthread_sigmask(SIG_BLOCK, &awaited, nullptr);
 }
 
 /// A connection needs a file descriptor; as many as the system allows.
@@ -47,16 +59,19 @@ std::string reachable(const std::string& address) {
     return address;
 }
 
-/// Three lines: TCP, HTTP, a command that publishes. Without HTTP the first only.
+/// A line for each of TCP, HTTP and HTTPS, and a command that publishes over plain HTTP.
 void printAddresses(const Launch& launch) {
-    std::cout << "TCP:     " << reachable(launch.tcp.address()) << std::endl;
-    if (!launch.http) return;
-    const std::string http = reachable(launch.http->address());
-    const bool isUnix = launch.http->port() < 0;
-    std::cout << "HTTP:    " << http << '\n'
-              << "Publish: curl -d 'hello world' "
-              << (isUnix ? "--unix-socket '" + http + "' 'http://localhost" : "'http://" + http)
-              << "/pub?topic=test'" << std::endl;
+    std::cout << "TCP:     " << reachable(launch.tcp.address()) << '\n';
+    if (launch.http) std::cout << "HTTP:    " << reachable(launch.http->address()) << '\n';
+    if (launch.https) std::cout << "HTTPS:   " << reachable(launch.https->address()) << '\n';
+    if (launch.http && launch.options.tlsRequired != options::TlsRequired::kAll) {
+        const std::string http = reachable(launch.http->address());
+        const bool isUnix = launch.http->port() < 0;
+        std::cout << "Publish: curl -d 'hello world' "
+                  << (isUnix ? "--unix-socket '" + http + "' 'http://localhost" : "'http://" + http)
+                  << "/pub?topic=test'\n";
+    }
+    std::cout << std::flush;
 }
 
 int printVersion(options::Options options) {
@@ -100,7 +115,7 @@ int Application::main(const std::vector<std::string>&) {
         return fail(ExitStatus::kFailed, error.what());
     }
     if (launch.options.printAddresses) printAddresses(launch);
-    waitForTerminationRequest();
+    serve(server);
     const ExitStatus status = server.stop() ? ExitStatus::kStopped : ExitStatus::kFailed;
     launch.logger->info("NSQ: bye");
     return static_cast<int>(status);

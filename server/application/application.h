@@ -10,8 +10,9 @@
 
 namespace nsq::app {
 
-/// Runs a prepared server until SIGINT, SIGTERM or SIGQUIT; --daemon and --pidfile are Poco's. Those signals
-/// are blocked in every thread and taken by main only, one at a time: a second one waits, and does nothing.
+/// Runs a prepared server until SIGINT, SIGTERM or SIGQUIT; at SIGHUP it reloads. --daemon and --pidfile are
+/// Poco's. Those signals are blocked in every thread and taken by main only, one at a time: a second one
+/// waits, and does nothing.
 class Application final : public Poco::Util::ServerApplication {
 public:
     explicit Application(std::unique_ptr<Launch> launch) : launch_(std::move(launch)) {}

@@ -48,8 +48,28 @@ std::filesystem::path pluginFile(const std::string& name, const options::Options
     return own ? own.value() : orThrow(std::move(file), ExitStatus::kFailed);
 }
 
-std::unique_ptr<BoundSocket> bindHttp(const std::string& address) {
-    return address.empty() ? nullptr : std::make_unique<BoundSocket>("http-address", address);
+std::unique_ptr<BoundSocket> bindHttp(std::string_view flag, const std::string& address) {
+    return address.empty() ? nullptr : std::make_unique<BoundSocket>(flag, address);
+}
+
+net::ClientCertificate clientCertificate(std::string_view policy) {
+    if (policy.empty()) return net::ClientCertificate::kNone;
+    return policy == "require" ? net::ClientCertificate::kAny : net::ClientCertificate::kVerified;
+}
+
+/// Null without a certificate.
+std::unique_ptr<net::TlsContext> loadTls(const options::Options& options) {
+    if (options.tlsCert.empty()) {
+        if (options.tlsRootCaFile.empty()) return nullptr;
+        orThrow(net::checkRootCas(options.tlsRootCaFile), ExitStatus::kBadOption);
+        return nullptr;
+    }
+    return orThrow(net::TlsContext::load({.certificateFile = options.tlsCert,
+                                          .keyFile = options.tlsKey,
+                                          .rootCaFile = options.tlsRootCaFile,
+                                          .client = clientCertificate(options.tlsClientAuthPolicy),
+                                          .minVersion = static_cast<int>(options.tlsMinVersion)}),
+                   ExitStatus::kBadOption);
 }
 
 /// Poco writes the file when the daemon is running already: too late to say that it cannot.
@@ -79,8 +99,9 @@ void resolvePaths(options::Options& options) {
     try {
         if (options.dataPath.empty()) options.dataPath = std::filesystem::current_path().string();
         if (options.pluginDir.empty()) options.pluginDir = ownPluginDir();
-        for (std::string* path : {&options.dataPath, &options.exportDiskqueue, &options.pluginDir,
-                                  &options.logFile, &options.pidfile}) {
+        for (std::string* path :
+             {&options.dataPath, &options.exportDiskqueue, &options.pluginDir, &options.logFile,
+              &options.pidfile, &options.tlsCert, &options.tlsKey, &options.tlsRootCaFile}) {
             makeAbsolute(*path);
         }
     } catch (const std::filesystem::filesystem_error& error) {
@@ -99,13 +120,17 @@ std::unique_ptr<plugin::PluginHost> loadPlugins(const options::Options& options)
 std::unique_ptr<Launch> prepareLaunch(options::Options options) {
     resolvePaths(options);
     auto logger = orThrow(logging::makeLogger(options), ExitStatus::kBadOption);
+    auto tls = loadTls(options);
+    const std::string httpsAddress = tls ? options.httpsAddress : std::string{};
     auto data = orThrow(storage::DataDirectory::open(options.dataPath), ExitStatus::kDataPath);
     // Braces: in this order.
     std::unique_ptr<Launch> launch{new Launch{options,
                                               std::move(logger),
+                                              std::move(tls),
                                               std::move(data),
                                               {"tcp-address", options.tcpAddress},
-                                              bindHttp(options.httpAddress),
+                                              bindHttp("http-address", options.httpAddress),
+                                              bindHttp("https-address", httpsAddress),
                                               loadPlugins(options)}};
     warnOfUnusedSettings(*launch);
     checkPidfile(launch->options.pidfile);

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "application/bound_socket.h"
+#include "net/tls_context.h"
 #include "options/options.h"
 #include "plugin/plugin_host.h"
 #include "storage/data_directory.h"
@@ -16,9 +17,11 @@ namespace nsq::app {
 struct Launch {
     options::Options options;
     std::shared_ptr<spdlog::logger> logger;
+    std::unique_ptr<net::TlsContext> tls;  ///< null: no TLS
     storage::DataDirectory data;
     BoundSocket tcp;
     std::unique_ptr<BoundSocket> http;            ///< null: no HTTP
+    std::unique_ptr<BoundSocket> https;           ///< null: no HTTPS
     std::unique_ptr<plugin::PluginHost> plugins;  ///< loaded, not started
 };
 

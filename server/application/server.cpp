@@ -2,6 +2,7 @@
 
 #include <Poco/Environment.h>
 #include <Poco/Util/MapConfiguration.h>
+#include <spdlog/fmt/fmt.h>
 
 #include "application/broker_config.h"
 #include "application/start_error.h"
@@ -40,6 +41,18 @@ options::Options shownOptions(const Launch& launch, const sdk::ServerInfo& info)
     options.broadcastTcpPort = info.broadcastTcpPort;
     options.broadcastHttpPort = info.broadcastHttpPort;
     return options;
+}
+
+/// What plain HTTP answers when clients of HTTP must use TLS; null when they need not.
+std::shared_ptr<const sdk::HttpResponse> refusalOf(const Launch& launch) {
+    if (launch.options.tlsRequired != options::TlsRequired::kAll) return nullptr;
+    sdk::HttpResponse refusal;
+    refusal.status = 403;
+    refusal.contentType = "application/json; charset=utf-8";
+    refusal.body = fmt::format(R"({{"message":"TLS_REQUIRED","https_port":{}}})",
+                               launch.https ? launch.https->port() : 0);
+    refusal.headers.emplace_back("X-NSQ-Content-Type", "nsq; version=1.0");
+    return std::make_shared<const sdk::HttpResponse>(std::move(refusal));
 }
 
 Poco::AutoPtr<Poco::Util::AbstractConfiguration> settingsOf(const options::Options& options,
@@ -84,7 +97,8 @@ bool Server::stop() {
         tcp_->stop();
     }
     if (http_) {
-        logger_.info("HTTP: closing {}", launch_->http->address());
+        if (launch_->http) logger_.info("HTTP: closing {}", launch_->http->address());
+        if (launch_->https) logger_.info("HTTPS: closing {}", launch_->https->address());
         http_->stopAccepting();
     }
     if (broker_) broker_->refusePublishes();
@@ -121,6 +135,14 @@ bool Server::stop() {
     return saved;
 }
 
+void Server::reload() {
+    if (!launch_->tls) return logger_.info("TLS: there is no certificate to read again");
+    if (const auto reloaded = launch_->tls->reload(); !reloaded) {
+        return logger_.error("TLS: the certificate before stays in use: {}", reloaded.error().text);
+    }
+    logger_.info("TLS: the certificate was read again from {}", launch_->options.tlsCert);
+}
+
 void Server::startBroker() {
     auto broker = std::make_unique<broker::Broker>(brokerConfig(launch_->options, launch_->data), logger_);
     orThrow(broker->start(), ExitStatus::kDataPath);
@@ -128,7 +150,8 @@ void Server::startBroker() {
 }
 
 void Server::startLoops() {
-    auto loops = std::make_unique<net::LoopGroup>(static_cast<int>(launch_->options.ioThreads), logger_);
+    auto loops = std::make_unique<net::LoopGroup>(static_cast<int>(launch_->options.ioThreads), logger_,
+                                                  launch_->tls.get());
     loops->start();
     loops_ = std::move(loops);
 }
@@ -148,14 +171,18 @@ void Server::startPlugins() {
 }
 
 void Server::startHttp() {
-    if (!launch_->http) return;
+    std::vector<http::HttpEntrance> entrances;
+    if (launch_->http)
+        entrances.push_back({launch_->http->socket(), net::Transport::kPlain, refusalOf(*launch_)});
+    if (launch_->https) entrances.push_back({launch_->https->socket(), net::Transport::kTls});
+    if (entrances.empty()) return;
     http::HttpServerSettings settings;
     settings.workers = static_cast<int>(launch_->options.httpThreads);
-    auto server =
-        std::make_unique<http::HttpServer>(launch_->http->socket(), *loops_, router_, logger_, settings);
+    auto server = std::make_unique<http::HttpServer>(entrances, *loops_, router_, logger_, settings);
     server->start();
     http_ = std::move(server);
-    logger_.info("HTTP: listening on {}", launch_->http->address());
+    if (launch_->http) logger_.info("HTTP: listening on {}", launch_->http->address());
+    if (launch_->https) logger_.info("HTTPS: listening on {}", launch_->https->address());
 }
 
 void Server::startTcp() {

@@ -32,6 +32,10 @@ public:
     /// tells what.
     bool stop();
 
+    /// Reads the files of TLS again, for connections to come. What is wrong with them goes to the log, and
+    /// those before stay in use.
+    void reload();
+
 private:
     void startBroker();
     void startLoops();

@@ -2,12 +2,20 @@
 
 namespace nsq::http {
 
-HttpServer::HttpServer(const Poco::Net::ServerSocket& socket, net::LoopGroup& loops, const Router& router,
-                       spdlog::logger& logger, const HttpServerSettings& settings)
-    : bodies_(settings.bodyBytes),
-      workers_(settings.workers, settings.queueLimit),
-      opener_(HttpService{router, workers_, bodies_, logger}),
-      listener_(socket, loops, opener_, net::ConnectionKind::kHttp, logger, HttpSession::kIdleLimit) {}
+HttpServer::Entrance::Entrance(const HttpEntrance& entrance, const HttpService& service,
+                               net::LoopGroup& loops)
+    : opener(service),
+      listener(entrance.socket, loops, opener, net::ConnectionKind::kHttp, service.logger,
+               HttpSession::kIdleLimit, entrance.transport) {}
+
+HttpServer::HttpServer(const std::vector<HttpEntrance>& entrances, net::LoopGroup& loops,
+                       const Router& router, spdlog::logger& logger, const HttpServerSettings& settings)
+    : bodies_(settings.bodyBytes), workers_(settings.workers, settings.queueLimit) {
+    for (const HttpEntrance& entrance : entrances) {
+        entrances_.emplace_back(entrance, HttpService{router, workers_, bodies_, logger, entrance.refusal},
+                                loops);
+    }
+}
 
 HttpServer::~HttpServer() {
     stop();
@@ -15,11 +23,11 @@ HttpServer::~HttpServer() {
 
 void HttpServer::start() {
     workers_.start();
-    listener_.start();
+    for (Entrance& entrance : entrances_) entrance.listener.start();
 }
 
 void HttpServer::stopAccepting() {
-    listener_.stop();
+    for (Entrance& entrance : entrances_) entrance.listener.stop();
 }
 
 void HttpServer::stop() {

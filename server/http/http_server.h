@@ -5,6 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <list>
+#include <memory>
+#include <vector>
 
 #include "http/body_budget.h"
 #include "http/http_opener.h"
@@ -27,15 +30,24 @@ struct HttpServerSettings {
     std::size_t bodyBytes = 256 * 1024 * 1024;
 };
 
-/// HTTP on one listening socket. Connections live on the event loops, so an idle or slow client holds no
-/// thread; only whole requests come to the workers, of which there are few. THREAD: main.
+/// Where clients come in.
+struct HttpEntrance {
+    Poco::Net::ServerSocket socket;  ///< bound
+    net::Transport transport = net::Transport::kPlain;
+
+    /// What every request here is answered; null: what it asks for.
+    std::shared_ptr<const sdk::HttpResponse> refusal{};
+};
+
+/// HTTP and HTTPS on listening sockets. Connections live on the event loops, so an idle or slow client holds
+/// no thread; only whole requests come to the workers, of which there are few. THREAD: main.
 ///
 /// Poco's own HTTPServer keeps a thread for each connection and takes no other connection factory, so its
 /// acceptor is a net::Listener, as for the protocols.
 class HttpServer {
 public:
-    /// `socket` is bound. The others outlive the server; `router` does not change any more.
-    HttpServer(const Poco::Net::ServerSocket& socket, net::LoopGroup& loops, const Router& router,
+    /// What is referred to outlives the server; `router` does not change any more.
+    HttpServer(const std::vector<HttpEntrance>& entrances, net::LoopGroup& loops, const Router& router,
                spdlog::logger& logger, const HttpServerSettings& settings = {});
 
     /// Stops, if that was not done. To be destroyed when the loops have stopped.
@@ -51,13 +63,17 @@ public:
     /// loops when this returns. Later ones get 503.
     void stop();
 
-    std::uint16_t port() const { return listener_.port(); }
-
 private:
+    struct Entrance {
+        Entrance(const HttpEntrance& entrance, const HttpService& service, net::LoopGroup& loops);
+
+        HttpOpener opener;
+        net::Listener listener;
+    };
+
     BodyBudget bodies_;  ///< first: requests give back to it until the others are gone
     WorkerPool workers_;
-    HttpOpener opener_;
-    net::Listener listener_;
+    std::list<Entrance> entrances_;
 };
 
 }  // namespace nsq::http

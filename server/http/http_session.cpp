@@ -80,6 +80,7 @@ void HttpSession::onHead(sdk::Bytes bytes, bool moreFollows) {
 
     Target target;
     if (!splitTarget(head.target, target) || !decodePath(target.path, request.path)) return refuse(400);
+    if (service_.refusal) return respond(*service_.refusal);
     const RouteMatch match = service_.router.find(request.method, request.path);
     if (request.method == "OPTIONS") return answerOptions(match);
     if (match.entry == nullptr) return answerUnrouted(target, match);

@@ -25,6 +25,9 @@ struct HttpService {
     WorkerPool& workers;
     BodyBudget& bodies;
     spdlog::logger& logger;
+
+    /// The answer to every request instead of its own; null: there is none.
+    std::shared_ptr<const sdk::HttpResponse> refusal{};
 };
 
 /// HTTP/1.0 and 1.1 on one connection: gathers a whole request, never more of it than its route allows, has a

@@ -14,7 +14,9 @@ struct Accepted {
     std::string remoteAddress;  ///< as Connection::remoteAddress gives it
     SessionOpener& opener;
     ConnectionKind kind;
-    std::chrono::milliseconds firstBytesTimeout;  ///< for SessionOpener::bytesNeeded bytes to come
+    Transport transport;
+    std::chrono::milliseconds firstBytesTimeout;  ///< for SessionOpener::bytesNeeded bytes to come; with TLS,
+                                                  ///< from the handshake's end on
 };
 
 }  // namespace nsq::net

@@ -21,7 +21,8 @@ constexpr int kMaxBatches = 8;
 
 }  // namespace
 
-EventLoop::EventLoop(std::string name, spdlog::logger& logger) : name_(std::move(name)), state_(logger) {}
+EventLoop::EventLoop(std::string name, spdlog::logger& logger, const TlsContext* tls)
+    : name_(std::move(name)), state_(logger, tls) {}
 
 EventLoop::~EventLoop() {
     stop();
@@ -81,6 +82,7 @@ void EventLoop::turn() {
         static_cast<SocketConnection*>(event.data.ptr)->onEvents(event.events);
         endClosed();
     }
+    runDecoding();
     runTimers();
     while (SocketConnection* connection = state_.drained.pop()) {
         connection->callDrained();
@@ -104,6 +106,15 @@ std::span<const epoll_event> EventLoop::waitForEvents() {
     if (idle) awake();
     state_.now = sdk::Clock::now();
     return events;
+}
+
+/// A step for each; what wants another gets it in the next turn.
+void EventLoop::runDecoding() {
+    WorkList batch = state_.decoding.takeAll();
+    while (SocketConnection* connection = batch.pop()) {
+        connection->callDecode();
+        endClosed();
+    }
 }
 
 void EventLoop::runTimers() {

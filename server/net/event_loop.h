@@ -25,7 +25,8 @@ namespace nsq::net {
 class EventLoop final : public TaskLoop {
 public:
     /// `name` is the thread's: 15 characters at most. `logger` outlives the loop and is safe from any thread.
-    EventLoop(std::string name, spdlog::logger& logger);
+    /// So does `tls`; null: no connection can have TLS.
+    EventLoop(std::string name, spdlog::logger& logger, const TlsContext* tls = nullptr);
     ~EventLoop();
 
     void start();
@@ -79,6 +80,7 @@ private:
     void runTasks();
     bool runPosted();
     bool runTurnEnd();
+    void runDecoding();
     bool runResumed();
     void runTask(sdk::LoopTask& task);
     void runSubmitted();

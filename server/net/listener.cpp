@@ -96,11 +96,13 @@ std::string hostAndPort(const sockaddr_storage& peer) {
 }  // namespace
 
 Listener::Listener(const Poco::Net::ServerSocket& socket, LoopGroup& loops, SessionOpener& opener,
-                   ConnectionKind kind, spdlog::logger& logger, std::chrono::milliseconds firstBytesTimeout)
+                   ConnectionKind kind, spdlog::logger& logger, std::chrono::milliseconds firstBytesTimeout,
+                   Transport transport)
     : TCPServer(new NoThreadConnections, socket),
       loops_(loops),
       opener_(opener),
       kind_(kind),
+      transport_(transport),
       logger_(logger),
       firstBytesTimeout_(firstBytesTimeout),
       unixAddress_(unixAddressOf(socket)),
@@ -187,7 +189,8 @@ Listener::Next Listener::afterFailure(int error) {
 
 void Listener::handOver(Fd socket, std::string remoteAddress) {
     try {
-        loops_.next().add({std::move(socket), std::move(remoteAddress), opener_, kind_, firstBytesTimeout_});
+        loops_.next().add(
+            {std::move(socket), std::move(remoteAddress), opener_, kind_, transport_, firstBytesTimeout_});
     } catch (...) {
         // Out of memory: this connection is closed, the next may fare better.
         logger_.error("cannot serve a connection: {}", exceptionText());

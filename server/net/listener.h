@@ -22,11 +22,13 @@ public:
     using TCPServer::port;
 
     /// `socket` is bound. `loops`, `opener` and `logger` outlive the listener, and `opener` its connections.
-    /// A client that has not sent opener.bytesNeeded() bytes after `firstBytesTimeout` is dropped.
+    /// A client that has not sent opener.bytesNeeded() bytes after `firstBytesTimeout` is dropped. With
+    /// Transport::kTls the loops have a TlsContext.
     /// Throws Poco::Exception or std::system_error when the process has no descriptor or thread left.
     Listener(const Poco::Net::ServerSocket& socket, LoopGroup& loops, SessionOpener& opener,
              ConnectionKind kind, spdlog::logger& logger,
-             std::chrono::milliseconds firstBytesTimeout = std::chrono::seconds{5});
+             std::chrono::milliseconds firstBytesTimeout = std::chrono::seconds{5},
+             Transport transport = Transport::kPlain);
 
     /// Stops, if that was not done.
     ~Listener() override;
@@ -54,6 +56,7 @@ private:
     LoopGroup& loops_;
     SessionOpener& opener_;
     const ConnectionKind kind_;
+    const Transport transport_;
     spdlog::logger& logger_;
     const std::chrono::milliseconds firstBytesTimeout_;
     const std::string unixAddress_;  ///< empty for TCP

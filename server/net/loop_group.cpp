@@ -28,9 +28,9 @@ struct Answers {
 
 }  // namespace
 
-LoopGroup::LoopGroup(int threads, spdlog::logger& logger) {
+LoopGroup::LoopGroup(int threads, spdlog::logger& logger, const TlsContext* tls) {
     for (int i = 0; i < std::max(threads, 1); ++i) {
-        loops_.push_back(std::make_unique<EventLoop>("loop-" + std::to_string(i), logger));
+        loops_.push_back(std::make_unique<EventLoop>("loop-" + std::to_string(i), logger, tls));
     }
 }
 

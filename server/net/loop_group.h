@@ -19,9 +19,9 @@ namespace nsq::net {
 /// THREAD: main; next and clients: any, but clients not a loop.
 class LoopGroup {
 public:
-    /// `threads` is at least 1. `logger` outlives the group and is safe from any thread. Throws
-    /// std::system_error when the process has no descriptor left.
-    LoopGroup(int threads, spdlog::logger& logger);
+    /// `threads` is at least 1. `logger` outlives the group and is safe from any thread. So does `tls`; null:
+    /// no connection can have TLS. Throws std::system_error when the process has no descriptor left.
+    LoopGroup(int threads, spdlog::logger& logger, const TlsContext* tls = nullptr);
 
     /// Stops, if that was not done.
     ~LoopGroup();

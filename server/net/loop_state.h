@@ -10,6 +10,7 @@
 
 #include "net/poller.h"
 #include "net/timer_queue.h"
+#include "net/tls_context.h"
 #include "net/work_list.h"
 #include "nsq/sdk/bytes.h"
 #include "nsq/sdk/loop.h"
@@ -17,7 +18,8 @@
 namespace nsq::net {
 
 /// Where a loop receives, one connection at a time. What the session left of the last read goes in front, so
-/// that it need not be joined with the new bytes elsewhere, as long as it is not too long.
+/// that it need not be joined with the new bytes elsewhere, as long as it is not too long. While nothing is
+/// received the body is scratch.
 class ReadBuffer {
 public:
     static constexpr std::size_t kHeadroom = 64 * 1024;
@@ -38,24 +40,28 @@ private:
 
 /// What the connections of one loop share. THREAD: the loop.
 struct LoopState {
-    explicit LoopState(spdlog::logger& theLogger) : logger(theLogger) {}
+    LoopState(spdlog::logger& theLogger, const TlsContext* theTls) : logger(theLogger), tls(theTls) {}
 
     /// True if no connection has anything to do before something happens.
-    bool idle() const { return drained.empty() && resumed.empty() && ended.empty() && touched.empty(); }
+    bool idle() const {
+        return decoding.empty() && drained.empty() && resumed.empty() && ended.empty() && touched.empty();
+    }
 
     spdlog::logger& logger;
+    const TlsContext* const tls;  ///< null: the server has no certificate
     Poller poller;
     TimerQueue timers;
     ReadBuffer readBuffer;
     sdk::Clock::time_point now = sdk::Clock::now();  ///< when this turn began
 
     /// What is left to do in this turn, in the order it is done.
-    WorkList drained;  ///< Session::onOutputDrained
-    WorkList resumed;  ///< Session::onData with what it left
-    WorkList closed;   ///< destroy the session, as soon as no code of a session runs
-    WorkList ended;    ///< the client sends no more
-    WorkList touched;  ///< send the output
-    WorkList dead;     ///< close the socket
+    WorkList decoding;  ///< give the session more of what its filters hold
+    WorkList drained;   ///< Session::onOutputDrained
+    WorkList resumed;   ///< Session::onData with what it left
+    WorkList closed;    ///< destroy the session, as soon as no code of a session runs
+    WorkList ended;     ///< the client sends no more
+    WorkList touched;   ///< send the output
+    WorkList dead;      ///< close the socket
 
     /// Scratch of sendmsg.
     std::array<sdk::Bytes, 128> pieces;

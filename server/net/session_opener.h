@@ -12,6 +12,9 @@ namespace nsq::net {
 /// What a connection is for: the statistics list clients of protocols only.
 enum class ConnectionKind { kProtocol, kHttp };
 
+/// What a connection begins with. A session on a plain one may ask for TLS later.
+enum class Transport { kPlain, kTls };
+
 /// Makes the session of a new connection, once its first bytes are there. Outlives its connections.
 /// THREAD: the connection's loop; several at once.
 class SessionOpener {

@@ -46,6 +46,7 @@ void SocketConnection::start(List::iterator self) {
         return die("not watched");
     }
     state_.timers.set(ownTimer_, state_.now + accepted_.firstBytesTimeout);
+    if (accepted_.transport == Transport::kTls) guarded([this] { startTls(); });
 }
 
 sdk::Output& SocketConnection::output() {
@@ -54,7 +55,8 @@ sdk::Output& SocketConnection::output() {
 }
 
 std::size_t SocketConnection::outputRoom() const {
-    return output_.size() >= kHighWater ? 0 : kHighWater - output_.size();
+    const std::size_t waiting = unsent();
+    return waiting >= kHighWater ? 0 : kHighWater - waiting;
 }
 
 void SocketConnection::resumeInput() {
@@ -100,15 +102,6 @@ void SocketConnection::endSession() {
     if (phase_ != Phase::kDead) updateInterest();
 }
 
-template <typename Call>
-void SocketConnection::guarded(Call call) {
-    try {
-        call();
-    } catch (...) {
-        fail();
-    }
-}
-
 void SocketConnection::fail() {
     const std::string text = exceptionText();
     sdk::ClientStats stats;
@@ -139,6 +132,9 @@ void SocketConnection::onEvents(std::uint32_t events) {
 
 void SocketConnection::onTimer(const Timer& timer) {
     if (&timer == &sessionTimer_) return guarded([this] { session_->onTimer(); });
+    if (filters_ && filters_->isHandshaking && phase_ <= Phase::kOpen) {
+        return filterFailed("the TLS handshake was not done in time");
+    }
     if (phase_ == Phase::kOpen) return close("the client hung up");
     die(phase_ == Phase::kOpening ? "the client sent nothing in time" : "the client does not read");
 }
@@ -147,7 +143,10 @@ void SocketConnection::readInput() {
     const ssize_t count =
         ::recv(accepted_.socket.get(), state_.readBuffer.body(), ReadBuffer::kReadSize, MSG_DONTWAIT);
     if (count > 0) {
-        if (phase_ <= Phase::kOpen) receive(static_cast<std::size_t>(count));
+        if (phase_ > Phase::kOpen) return;
+        lastReadAt_ = state_.now;
+        filters_ ? receiveFiltered(static_cast<std::size_t>(count))
+                 : receive(static_cast<std::size_t>(count));
     } else if (count == 0) {
         if (phase_ == Phase::kDraining) return die("the client hung up");
         inputEnded_ = true;
@@ -159,7 +158,6 @@ void SocketConnection::readInput() {
 }
 
 void SocketConnection::receive(std::size_t count) {
-    lastReadAt_ = state_.now;
     const bool join = input_.size() <= ReadBuffer::kHeadroom;
     if (!join) input_.append({state_.readBuffer.body(), count}, maxPending_ + ReadBuffer::kReadSize);
     const sdk::Bytes data = join ? state_.readBuffer.joined(input_.bytes(), count) : input_.bytes();
@@ -192,7 +190,12 @@ bool SocketConnection::openSession(sdk::Bytes data) {
 std::size_t SocketConnection::giveData(sdk::Bytes data) {
     std::size_t used = 0;
     guarded([&] { used = session_->onData(data); });
-    return std::min(used, data.size());
+    used = std::min(used, data.size());
+    if (!filters_ || !filters_->added) return used;
+    // What it left is the new filter's.
+    filters_->added = false;
+    filters_->chain.putBack(data.subspan(used));
+    return data.size();
 }
 
 void SocketConnection::pauseOrGoOn() {
@@ -203,6 +206,7 @@ void SocketConnection::pauseOrGoOn() {
         hungUp_ = false;
         ownTimer_.clear();
     }
+    if (filters_) scheduleDecoding();
     updateInterest();
 }
 
@@ -232,7 +236,7 @@ std::uint32_t SocketConnection::wantedEvents() const {
     if (shortWrite_) events |= EPOLLOUT;
     if (phase_ == Phase::kDraining) events |= EPOLLIN;
     if (phase_ > Phase::kOpen || inputEnded_) return events;
-    if (!paused_) return events | EPOLLIN;
+    if (!paused_) return filters_ && filters_->chain.hasInput() ? events : events | EPOLLIN;
     return hungUp_ ? events : events | EPOLLRDHUP;
 }
 
@@ -245,7 +249,7 @@ void SocketConnection::updateInterest() {
 
 /// Sends once. Returns the bytes the kernel took, or -1 with errno.
 ssize_t SocketConnection::sendSome() {
-    const std::size_t count = output_.peek(state_.pieces);
+    const std::size_t count = outgoing().peek(state_.pieces);
     for (std::size_t i = 0; i < count; ++i) {
         const sdk::Bytes piece = state_.pieces[i];
         state_.vectors[i] = {const_cast<std::byte*>(piece.data()), piece.size()};
@@ -258,22 +262,24 @@ ssize_t SocketConnection::sendSome() {
 
 void SocketConnection::flush() {
     if (phase_ > Phase::kFlushing) return;
-    starved_ = starved_ || output_.size() >= kHighWater;
+    starved_ = starved_ || unsent() >= kHighWater;
     std::size_t total = 0;
-    while (!output_.empty() && total < kMaxFlush) {
+    while (total < kMaxFlush) {
+        if (filters_ && !encodeSome()) return;
+        if (outgoing().empty()) break;
         const ssize_t sent = sendSome();
         if (sent < 0) {
             if (errno == EINTR) continue;
             if (errno == EAGAIN) break;
             return die(std::generic_category().message(errno));
         }
-        output_.consume(static_cast<std::size_t>(sent));
+        outgoing().consume(static_cast<std::size_t>(sent));
         total += static_cast<std::size_t>(sent);
     }
-    shortWrite_ = !output_.empty();
-    if (output_.empty() && phase_ == Phase::kFlushing) return finishFlush();
+    shortWrite_ = moreToSend();
+    if (!shortWrite_ && phase_ == Phase::kFlushing) return finishFlush();
     updateInterest();
-    if (starved_ && phase_ == Phase::kOpen && output_.size() <= kLowWater) {
+    if (starved_ && phase_ == Phase::kOpen && unsent() <= kLowWater) {
         starved_ = false;
         state_.drained.add(drained_);
     }
@@ -292,6 +298,11 @@ void SocketConnection::describe(std::vector<sdk::ClientStats>& clients) {
     sdk::ClientStats& stats = clients.emplace_back();
     stats.remoteAddress = remoteAddress();
     stats.connectedAt = connectedAt_;
+    if (filters_) {
+        filters_->chain.describe(stats);
+        stats.snappy = filters_->snappy;
+        stats.deflate = filters_->deflate;
+    }
     guarded([&] { session_->describe(stats); });
 }
 

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "net/accepted.h"
+#include "net/connection_filters.h"
 #include "net/input_buffer.h"
 #include "net/loop_state.h"
 #include "nsq/sdk/connection.h"
@@ -21,6 +22,9 @@ namespace nsq::net {
 /// Opening (waits for the first bytes) -> open (has a session) -> flushing (sends what is left) -> draining
 /// (reads on for a moment, lest unread bytes make the kernel throw away what was sent) -> dead. Any of them
 /// may be left out.
+///
+/// Filters lie between socket and session: what is received goes into them, and what they decode is received
+/// by the session as if it came from the socket, a read buffer a turn at most.
 class SocketConnection final : public sdk::Connection {
 public:
     using List = std::list<SocketConnection>;
@@ -40,6 +44,11 @@ public:
     sdk::Clock::time_point lastReadAt() const override { return lastReadAt_; }
     const std::string& remoteAddress() const override { return accepted_.remoteAddress; }
     std::string remoteHost() const override;
+    void startTls() override;
+    void startSnappy() override;
+    void startDeflate(int level) override;
+    bool isTls() const override;
+    std::string peerCommonName() const override;
 
     /// Begins to read. `self` is where the loop keeps this connection.
     void start(List::iterator self);
@@ -51,6 +60,7 @@ public:
     void onTimer(const Timer& timer);
 
     /// The steps of a turn, one for each work list.
+    void callDecode();
     void callDrained();
     void callResumed();
     void endSession();
@@ -73,12 +83,31 @@ private:
     void pauseOrGoOn();
     void updateInterest();
     std::uint32_t wantedEvents() const;
+    sdk::Output& outgoing() { return filters_ ? filters_->chain.wire() : output_; }
+    std::size_t unsent() const { return output_.size() + (filters_ ? filters_->chain.unsent() : 0); }
     ssize_t sendSome();
     void finishFlush();
 
+    // socket_connection_filters.cpp
+    ConnectionFilters& addFilter();
+    void startCodec(std::unique_ptr<Codec> codec);
+    void receiveFiltered(std::size_t count);
+    void decode();
+    void takeNoticeOfHandshake();
+    void filterFailed(std::string_view reason);
+    void scheduleDecoding();
+    bool encodeSome();
+    bool moreToSend() const;
+
     /// Calls the session; an exception out of it is logged and closes the connection.
     template <typename Call>
-    void guarded(Call call);
+    void guarded(Call call) {
+        try {
+            call();
+        } catch (...) {
+            fail();
+        }
+    }
     void fail();
 
     Accepted accepted_;
@@ -87,6 +116,7 @@ private:
     List::iterator self_;
     sdk::Output output_;
     InputBuffer input_;
+    std::unique_ptr<ConnectionFilters> filters_;  ///< null: the socket's bytes are the session's
     sdk::Clock::time_point lastReadAt_;
     std::chrono::system_clock::time_point connectedAt_ = std::chrono::system_clock::now();
 
@@ -100,7 +130,7 @@ private:
     bool starved_ = false;        ///< outputRoom() was 0, and onOutputDrained was not called since
 
     Timer sessionTimer_{*this};
-    Timer ownTimer_{*this};  ///< limits opening, waiting after the client's end, and closing
+    Timer ownTimer_{*this};  ///< limits the handshake, opening, waiting after the client's end, and closing
     WorkHook drained_{*this};
     WorkHook resumed_{*this};
     WorkHook closed_{*this};

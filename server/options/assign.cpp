@@ -57,11 +57,15 @@ struct Assign {
         return {};
     }
     Result<void> operator()(std::string Options::*field) const {
-        if (spec.isAddress && !(spec.canBeEmpty && text.empty())) {
-            if (const auto address = parseAddress(text); !address) return address.error();
+        if (spec.canBeEmpty && text.empty()) {
+            options.*field = {};
+            return {};
         }
         if (!spec.choices.empty() && std::ranges::find(spec.choices, text) == spec.choices.end()) {
             return notA(text, fmt::format("one of {}", fmt::join(spec.choices, ", ")));
+        }
+        if (spec.isAddress) {
+            if (const auto address = parseAddress(text); !address) return address.error();
         }
         if (spec.needsText && text.empty()) return notA(text, "a path");
         options.*field = text;
@@ -78,6 +82,18 @@ struct Assign {
         (options.*field).emplace_back(text);
         return {};
     }
+    Result<void> operator()(TlsRequired Options::*field) const {
+        const auto value = parseTlsRequired(text);
+        if (!value) return notA(text, "true, false or tcp-https");
+        options.*field = *value;
+        return {};
+    }
+    Result<void> operator()(TlsVersion Options::*field) const {
+        const auto value = parseTlsVersion(text);
+        if (!value) return notA(text, "a version of TLS (tls1.0, tls1.1, tls1.2, tls1.3)");
+        options.*field = *value;
+        return {};
+    }
 };
 
 struct Show {
@@ -87,6 +103,8 @@ struct Show {
     std::string operator()(std::int64_t Options::*field) const { return std::to_string(options.*field); }
     std::string operator()(Duration Options::*field) const { return formatDuration(options.*field); }
     std::string operator()(LogLevel Options::*field) const { return formatLogLevel(options.*field); }
+    std::string operator()(TlsRequired Options::*field) const { return formatTlsRequired(options.*field); }
+    std::string operator()(TlsVersion Options::*field) const { return formatTlsVersion(options.*field); }
     std::string operator()(std::string Options::*field) const {
         const std::string& value = options.*field;
         // Quoted where a reader could not see its end.
@@ -105,6 +123,12 @@ struct ConfigValue {
         return static_cast<std::int64_t>((options.*field).count());
     }
     Poco::Dynamic::Var operator()(LogLevel Options::*field) const { return static_cast<int>(options.*field); }
+    Poco::Dynamic::Var operator()(TlsRequired Options::*field) const {
+        return static_cast<int>(options.*field);
+    }
+    Poco::Dynamic::Var operator()(TlsVersion Options::*field) const {
+        return static_cast<int>(options.*field);
+    }
     Poco::Dynamic::Var operator()(std::vector<std::string> Options::*field) const {
         return Poco::Dynamic::Array((options.*field).begin(), (options.*field).end());
     }

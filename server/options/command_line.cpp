@@ -45,7 +45,7 @@ Result<Flag> takeFlag(std::span<const std::string>& arguments) {
     if (spec == nullptr)
         return refusal(fmt::format("unknown option {}", argument.substr(0, argument.find('='))));
     if (hasValue) return Flag{spec, value};
-    if (isBool(*spec)) return Flag{spec, "true"};
+    if (isSwitch(*spec)) return Flag{spec, "true"};
     if (arguments.empty()) return refusal(fmt::format("option --{}: needs a value", spec->flag));
     const std::string_view next = arguments.front();
     arguments = arguments.subspan(1);
@@ -74,6 +74,20 @@ Result<void> setAll(Options& options, std::span<const Flag> flags) {
     return {};
 }
 
+Result<void> validateTls(const Options& options) {
+    if (options.tlsCert.empty() != options.tlsKey.empty()) {
+        return refusal(options.tlsKey.empty() ? "option --tls-cert: needs --tls-key"
+                                              : "option --tls-key: needs --tls-cert");
+    }
+    if (!options.tlsCert.empty()) return {};
+    constexpr std::string_view kNeeds = "needs --tls-cert and --tls-key";
+    if (!options.tlsClientAuthPolicy.empty())
+        return refusal(fmt::format("option --tls-client-auth-policy: {}", kNeeds));
+    if (options.tlsRequired != TlsRequired::kNone)
+        return refusal(fmt::format("option --tls-required: {}", kNeeds));
+    return {};
+}
+
 }  // namespace
 
 Result<Options> parseCommandLine(std::span<const std::string> arguments, const Options& defaults) {
@@ -86,6 +100,9 @@ Result<Options> parseCommandLine(std::span<const std::string> arguments, const O
         options = defaults;
         if (const auto done = readConfigFile(options, path); !done) return done.error();
         if (const auto done = setAll(options, flags.value()); !done) return done.error();
+    }
+    if (!options.tlsClientAuthPolicy.empty() && options.tlsRequired == TlsRequired::kNone) {
+        options.tlsRequired = TlsRequired::kAll;
     }
     if (const auto done = validate(options); !done) return done.error();
     return options;
@@ -103,7 +120,7 @@ Result<void> validate(const Options& options) {
     if (options.daemon && !options.exportDiskqueue.empty()) {
         return refusal("option --daemon: not with --export-diskqueue, which ends by itself");
     }
-    return {};
+    return validateTls(options);
 }
 
 }  // namespace nsq::options

@@ -22,6 +22,7 @@ constexpr std::int64_t kLongest = kLargest / 4;
 constexpr Range kPositiveTime{kMillisecond, kLongest};
 constexpr Range kTime{0, kLongest};
 constexpr std::string_view kDurabilities[] = {"memory", "crash", "power"};
+constexpr std::string_view kClientPolicies[] = {"require", "require-verify"};
 
 using G = Group;
 using O = Options;
@@ -89,6 +90,16 @@ const OptionSpec kTable[] = {
      /*runtime=*/false,
      /*isAddress=*/true,
      /*canBeEmpty=*/true},
+    {.flag = "https-address",
+     .key = "https_address",
+     .group = G::kNetwork,
+     .field = &O::httpsAddress,
+     .help = "where to listen for HTTPS clients, if there is --tls-cert: host:port, or the path of a unix "
+             "socket; empty for no HTTPS",
+     .defaultNote = {},
+     .range = {},
+     .isAddress = true,
+     .canBeEmpty = true},
     {"broadcast-address",
      "broadcast_address",
      G::kNetwork,
@@ -109,6 +120,52 @@ const OptionSpec kTable[] = {
      "threads that answer HTTP requests",
      {},
      kThreads},
+
+    {"tls-cert",
+     "tls_cert",
+     G::kTls,
+     &O::tlsCert,
+     "the server's certificate, and those of its issuers behind it, in PEM; read again on SIGHUP",
+     {},
+     {}},
+    {"tls-key",
+     "tls_key",
+     G::kTls,
+     &O::tlsKey,
+     "the key of --tls-cert, in PEM, without a passphrase",
+     {},
+     {}},
+    {"tls-root-ca-file",
+     "tls_root_ca_file",
+     G::kTls,
+     &O::tlsRootCaFile,
+     "certificates that vouch for clients, in PEM",
+     "those of the system",
+     {}},
+    {.flag = "tls-client-auth-policy",
+     .key = "tls_client_auth_policy",
+     .group = G::kTls,
+     .field = &O::tlsClientAuthPolicy,
+     .help = "what certificate a client needs: require (any) or require-verify (one that --tls-root-ca-file "
+             "vouches for); implies --tls-required",
+     .defaultNote = {},
+     .range = {},
+     .canBeEmpty = true,
+     .choices = kClientPolicies},
+    {"tls-required",
+     "tls_required",
+     G::kTls,
+     &O::tlsRequired,
+     "who must use TLS: true (all clients), tcp-https (all but those of HTTP) or false",
+     {},
+     {}},
+    {"tls-min-version",
+     "tls_min_version",
+     G::kTls,
+     &O::tlsMinVersion,
+     "least version of TLS: tls1.0, tls1.1, tls1.2 or tls1.3; below tls1.2 OpenSSL's security level is 0",
+     {},
+     {}},
 
     {"data-path",
      "data_path",
@@ -249,6 +306,16 @@ const OptionSpec kTable[] = {
      {},
      {0, kLargestSize}},
 
+    {"deflate", "deflate", G::kClients, &O::deflate, "a client may ask for deflate", {}, {}},
+    {"max-deflate-level",
+     "max_deflate_level",
+     G::kClients,
+     &O::maxDeflateLevel,
+     "highest level of deflate, which costs processor time, that a client may ask for",
+     {},
+     {1, 9}},
+    {"snappy", "snappy", G::kClients, &O::snappy, "a client may ask for snappy", {}, {}},
+
     {"http-api",
      "http_api",
      G::kPlugins,
@@ -310,20 +377,24 @@ bool isBool(const OptionSpec& spec) {
     return std::holds_alternative<bool Options::*>(spec.field);
 }
 
+bool isSwitch(const OptionSpec& spec) {
+    return isBool(spec) || std::holds_alternative<TlsRequired Options::*>(spec.field);
+}
+
 bool isRepeatable(const OptionSpec& spec) {
     return std::holds_alternative<std::vector<std::string> Options::*>(spec.field);
 }
 
 std::string_view groupName(Group group) {
-    constexpr std::array<std::string_view, 8> kNames{
-        "General",  "Logging", "Network", "Storage",
-        "Messages", "Clients", "Plugins", "Accepted for nsqd's sake"};
+    constexpr std::array<std::string_view, 9> kNames{"General", "Logging", "Network",
+                                                     "TLS",     "Storage", "Messages",
+                                                     "Clients", "Plugins", "Accepted for nsqd's sake"};
     return kNames.at(static_cast<std::size_t>(group));
 }
 
 std::string_view typeName(const OptionSpec& spec) {
-    constexpr std::array<std::string_view, std::variant_size_v<Field>> kNames{"",       "int",   "duration",
-                                                                              "string", "level", "string"};
+    constexpr std::array<std::string_view, std::variant_size_v<Field>> kNames{
+        "", "int", "duration", "string", "level", "string", "string", "string"};
     if (spec.isAddress) return "address";
     return kNames.at(spec.field.index());
 }

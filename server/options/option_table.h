@@ -15,10 +15,11 @@ namespace nsq::options {
 /// Where an option is kept; its type is the option's type. A vector is given many times, an array in the
 /// file.
 using Field = std::variant<bool Options::*, std::int64_t Options::*, Duration Options::*,
-                           std::string Options::*, LogLevel Options::*, std::vector<std::string> Options::*>;
+                           std::string Options::*, LogLevel Options::*, std::vector<std::string> Options::*,
+                           TlsRequired Options::*, TlsVersion Options::*>;
 
 /// Headings of --help, in this order.
-enum class Group { kGeneral, kLogging, kNetwork, kStorage, kMessages, kClients, kPlugins, kIgnored };
+enum class Group { kGeneral, kLogging, kNetwork, kTls, kStorage, kMessages, kClients, kPlugins, kIgnored };
 
 /// Smallest and largest value: of an integer, or of a duration in nanoseconds.
 struct Range {
@@ -38,7 +39,7 @@ struct OptionSpec {
     Range range;
     bool runtime = false;                         ///< can be changed by PUT /config
     bool isAddress = false;                       ///< see ListenAddress
-    bool canBeEmpty = false;                      ///< an address: empty is to listen on none
+    bool canBeEmpty = false;                      ///< an address, or one of choices: empty is for none
     std::span<const std::string_view> choices{};  ///< of a string: what it may be; empty: anything
     bool needsText = false;                       ///< of a string: empty is not a way to leave it out
 };
@@ -51,6 +52,9 @@ const OptionSpec* findFlag(std::string_view flag);
 const OptionSpec* findKey(std::string_view key);
 
 bool isBool(const OptionSpec& spec);
+
+/// The flag alone says true, and the next argument is not its value.
+bool isSwitch(const OptionSpec& spec);
 bool isRepeatable(const OptionSpec& spec);
 
 std::string_view groupName(Group group);

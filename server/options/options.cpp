@@ -42,6 +42,11 @@ sdk::Limits toLimits(const Options& options) {
     limits.maxOutputBufferTimeout = whole(options.maxOutputBufferTimeout);
     limits.minOutputBufferTimeout = whole(options.minOutputBufferTimeout);
     limits.outputBufferTimeout = whole(options.outputBufferTimeout);
+    limits.tls = !options.tlsCert.empty();
+    limits.tlsRequired = options.tlsRequired != TlsRequired::kNone;
+    limits.snappy = options.snappy;
+    limits.deflate = options.deflate;
+    limits.maxDeflateLevel = static_cast<int>(options.maxDeflateLevel);
     return limits;
 }
 

@@ -13,6 +13,12 @@ namespace nsq::options {
 /// The numbers are those of `/config/log_level`.
 enum class LogLevel : int { kDebug = 1, kInfo, kWarn, kError, kFatal };
 
+/// Which clients must come through TLS. The numbers are those of `/config/tls_required`.
+enum class TlsRequired : int { kNone, kTcp, kAll };
+
+/// As on the wire, and in `/config/tls_min_version`.
+enum class TlsVersion : int { kTls10 = 0x0301, kTls11, kTls12, kTls13 };
+
 using Duration = std::chrono::nanoseconds;
 
 /// The settings in the table `[plugin.NAME]` of the configuration file, as text. Keys of inner tables are
@@ -38,6 +44,14 @@ struct Options {
     std::int64_t broadcastHttpPort = 0;
     std::string tcpAddress = "0.0.0.0:4150";
     std::string httpAddress = "0.0.0.0:4151";
+    std::string httpsAddress = "0.0.0.0:4152";
+
+    std::string tlsCert;
+    std::string tlsKey;
+    std::string tlsRootCaFile;
+    std::string tlsClientAuthPolicy;
+    TlsRequired tlsRequired = TlsRequired::kNone;
+    TlsVersion tlsMinVersion = TlsVersion::kTls10;
 
     std::string dataPath;
     std::string exportDiskqueue;
@@ -60,6 +74,9 @@ struct Options {
     Duration minOutputBufferTimeout = std::chrono::milliseconds(25);
     Duration outputBufferTimeout = std::chrono::milliseconds(250);
     std::int64_t maxChannelConsumers = 0;
+    bool deflate = true;
+    std::int64_t maxDeflateLevel = 6;
+    bool snappy = true;
 
     std::int64_t ioThreads = 1;  ///< default: see hostDefaults
     std::int64_t httpThreads = 16;

@@ -15,6 +15,8 @@ namespace {
 __extension__ using Wide = __int128;
 
 constexpr std::array<std::string_view, 5> kLogLevels{"debug", "info", "warn", "error", "fatal"};
+constexpr std::array<std::string_view, 4> kTlsVersions{"tls1.0", "tls1.1", "tls1.2", "tls1.3"};
+constexpr std::string_view kTcpHttps = "tcp-https";
 
 constexpr bool isDigit(char c) {
     return c >= '0' && c <= '9';
@@ -143,6 +145,29 @@ std::optional<bool> parseBool(std::string_view text) {
         if (text == word) return false;
     }
     return std::nullopt;
+}
+
+std::optional<TlsRequired> parseTlsRequired(std::string_view text) {
+    if (Poco::toLower(std::string{text}) == kTcpHttps) return TlsRequired::kTcp;
+    const std::optional<bool> all = parseBool(text);
+    if (!all) return std::nullopt;
+    return *all ? TlsRequired::kAll : TlsRequired::kNone;
+}
+
+std::string formatTlsRequired(TlsRequired value) {
+    if (value == TlsRequired::kTcp) return std::string{kTcpHttps};
+    return value == TlsRequired::kAll ? "true" : "false";
+}
+
+std::optional<TlsVersion> parseTlsVersion(std::string_view text) {
+    const auto* const version = std::ranges::find(kTlsVersions, Poco::toLower(std::string{text}));
+    if (version == kTlsVersions.end()) return std::nullopt;
+    return static_cast<TlsVersion>(static_cast<int>(TlsVersion::kTls10) + (version - kTlsVersions.begin()));
+}
+
+std::string formatTlsVersion(TlsVersion value) {
+    const int index = static_cast<int>(value) - static_cast<int>(TlsVersion::kTls10);
+    return std::string{kTlsVersions.at(static_cast<std::size_t>(index))};
 }
 
 std::optional<LogLevel> parseLogLevel(std::string_view text) {

@@ -26,6 +26,14 @@ std::optional<bool> parseBool(std::string_view text);
 /// debug, info, warn, error, fatal, in any case.
 std::optional<LogLevel> parseLogLevel(std::string_view text);
 
+/// tcp-https, or as parseBool.
+std::optional<TlsRequired> parseTlsRequired(std::string_view text);
+std::string formatTlsRequired(TlsRequired value);
+
+/// tls1.0 to tls1.3, in any case.
+std::optional<TlsVersion> parseTlsVersion(std::string_view text);
+std::string formatTlsVersion(TlsVersion value);
+
 /// In lower case.
 std::string formatLogLevel(LogLevel level);
 

@@ -1,7 +1,7 @@
 #include "storage/batch.h"
 
+#include "checksum/crc32c.h"
 #include "nsq/sdk/message.h"
-#include "storage/crc32c.h"
 
 namespace nsq::storage {
 

@@ -9,8 +9,8 @@
 #include <sstream>
 #include <unordered_map>
 
+#include "checksum/crc32c.h"
 #include "nsq/sdk/names.h"
-#include "storage/crc32c.h"
 #include "storage/file_io.h"
 
 namespace nsq::storage {

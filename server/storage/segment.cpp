@@ -11,7 +11,7 @@
 #include <random>
 #include <vector>
 
-#include "storage/crc32c.h"
+#include "checksum/crc32c.h"
 #include "storage/disk_format.h"
 
 namespace nsq::storage {

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "storage/crc32c.h"
+#include "checksum/crc32c.h"
 #include "storage/file_io.h"
 #include "storage/topic_log.h"
 

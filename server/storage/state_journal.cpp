@@ -6,7 +6,7 @@
 #include <cstring>
 #include <utility>
 
-#include "storage/crc32c.h"
+#include "checksum/crc32c.h"
 #include "storage/disk_format.h"
 #include "storage/file_io.h"
 

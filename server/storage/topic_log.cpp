@@ -4,9 +4,9 @@
 #include <array>
 #include <cstring>
 
+#include "checksum/crc32c.h"
 #include "nsq/sdk/message.h"
 #include "storage/batch.h"
-#include "storage/crc32c.h"
 #include "storage/topic_directory.h"
 
 namespace nsq::storage {

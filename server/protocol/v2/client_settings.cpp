@@ -103,19 +103,29 @@ Refusal negotiate(const IdentifyRequest& request, const sdk::Limits& limits, Cli
     return setMsgTimeout(request.msgTimeout, limits, settings);
 }
 
-std::string negotiationAnswer(const ClientSettings& settings, const sdk::Limits& limits,
-                              std::string_view version) {
-    // The server's side of TLS, compression and AUTH is off, so these are off whatever was asked for.
+Upgrades agreedUpgrades(const IdentifyRequest& request, const sdk::Limits& limits) {
+    Upgrades upgrades;
+    upgrades.tls = limits.tls && request.tlsV1;
+    upgrades.snappy = limits.snappy && request.snappy;
+    upgrades.deflate = limits.deflate && request.deflate;
+    const std::int64_t level =
+        upgrades.deflate && request.deflateLevel > 0 ? request.deflateLevel : kDefaultDeflateLevel;
+    upgrades.deflateLevel = static_cast<int>(std::min<std::int64_t>(level, limits.maxDeflateLevel));
+    return upgrades;
+}
+
+std::string negotiationAnswer(const ClientSettings& settings, const Upgrades& upgrades,
+                              const sdk::Limits& limits, std::string_view version) {
     Poco::JSON::Object answer{Poco::JSON_PRESERVE_KEY_ORDER};
     answer.set("max_rdy_count", limits.maxRdyCount);
     answer.set("version", std::string{version});
     answer.set("max_msg_timeout", static_cast<std::int64_t>(limits.maxMsgTimeout.count()));
     answer.set("msg_timeout", static_cast<std::int64_t>(settings.msgTimeout.count()));
-    answer.set("tls_v1", false);
-    answer.set("deflate", false);
-    answer.set("deflate_level", std::min(kDefaultDeflateLevel, limits.maxDeflateLevel));
+    answer.set("tls_v1", upgrades.tls);
+    answer.set("deflate", upgrades.deflate);
+    answer.set("deflate_level", upgrades.deflateLevel);
     answer.set("max_deflate_level", limits.maxDeflateLevel);
-    answer.set("snappy", false);
+    answer.set("snappy", upgrades.snappy);
     answer.set("sample_rate", settings.sampleRate);
     answer.set("auth_required", false);
     answer.set("output_buffer_size", settings.outputBufferSize);

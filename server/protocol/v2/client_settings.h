@@ -31,9 +31,22 @@ struct ClientSettings {
 std::optional<ProtocolError> negotiate(const IdentifyRequest& request, const sdk::Limits& limits,
                                        ClientSettings& settings);
 
+/// What is to lie beneath the session from its IDENTIFY on.
+struct Upgrades {
+    bool tls = false;
+    bool snappy = false;
+    bool deflate = false;
+    int deflateLevel;  ///< also told to a client that did not ask for deflate
+
+    bool any() const { return tls || snappy || deflate; }
+};
+
+/// What `request` asks for and the server has.
+Upgrades agreedUpgrades(const IdentifyRequest& request, const sdk::Limits& limits);
+
 /// The JSON that answers an IDENTIFY with feature_negotiation. `version` is the NSQ release spoken.
-std::string negotiationAnswer(const ClientSettings& settings, const sdk::Limits& limits,
-                              std::string_view version);
+std::string negotiationAnswer(const ClientSettings& settings, const Upgrades& upgrades,
+                              const sdk::Limits& limits, std::string_view version);
 
 /// The request in nsqd's words, for the log.
 std::string describeForLog(const IdentifyRequest& request);

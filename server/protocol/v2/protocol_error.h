@@ -32,6 +32,7 @@ inline constexpr std::string_view kSubFailed = "E_SUB_FAILED";
 inline constexpr std::string_view kFinFailed = "E_FIN_FAILED";
 inline constexpr std::string_view kReqFailed = "E_REQ_FAILED";
 inline constexpr std::string_view kTouchFailed = "E_TOUCH_FAILED";
+inline constexpr std::string_view kIdentifyFailed = "E_IDENTIFY_FAILED";
 inline constexpr std::string_view kAuthDisabled = "E_AUTH_DISABLED";
 }  // namespace code
 

@@ -34,6 +34,7 @@ V2Session::V2Session(sdk::Host& host, sdk::Connection& connection)
       settings_(limits_, connection.remoteHost()),
       answers_(connection),
       heartbeat_(connection, answers_),
+      tlsMissing_(limits_.tlsRequired),
       mpub_(limits_.maxMsgSize, limits_.maxBodySize),
       delivery_(connection) {
     heartbeat_.start(settings_.heartbeatInterval);
@@ -46,14 +47,15 @@ std::size_t V2Session::onData(sdk::Bytes data) {
         used = kMagicSize;
         magicSeen_ = true;
     }
-    while (used < data.size() && !waiting_ && !inputIsOver()) {
+    upgraded_ = false;
+    while (used < data.size() && !waiting_ && !upgraded_ && !inputIsOver()) {
         const sdk::Bytes rest = data.subspan(used);
         if (rest.size() < needed_) break;
         used += advance(rest);
     }
     flushFins();
     if (inputIsOver()) return data.size();
-    inputLeft_ = used < data.size();
+    inputLeft_ = used < data.size() && !upgraded_;
     endIfAnswered();
     return used;
 }
@@ -113,6 +115,9 @@ std::size_t V2Session::gatherFin(sdk::Bytes data) {
 
 V2Session::Progress V2Session::execute(const Command& command) {
     const std::string_view name = command.line.name();
+    if (tlsMissing_ && name != "IDENTIFY") {
+        return refuse({code::kInvalid, "cannot " + std::string{name} + " in current state (TLS required)"});
+    }
     if (name == "PUB") return pub(command);
     if (name == "MPUB") return mpub(command);
     if (name == "DPUB") return dpub(command);
@@ -206,6 +211,10 @@ void V2Session::onTimer() {
 bool V2Session::onInputEnd() {
     inputEnded_ = true;
     return answers_.owed() > 0 || (waiting_ && inputLeft_);
+}
+
+void V2Session::onTlsFailed(std::string_view reason) {
+    refuse({code::kIdentifyFailed, "IDENTIFY failed " + std::string{reason}});
 }
 
 void V2Session::describe(sdk::ClientStats& stats) const {

@@ -34,6 +34,7 @@ public:
     void onOutputDrained() override;
     void onTimer() override;
     bool onInputEnd() override;
+    void onTlsFailed(std::string_view reason) override;
     void describe(sdk::ClientStats& stats) const override;
 
 private:
@@ -86,6 +87,8 @@ private:
 
     // v2_session_setup.cpp
     Progress identify(const Command& command);
+    Progress negotiateFeatures(const IdentifyRequest& request, std::size_t bytes);
+    void upgrade(const Upgrades& upgrades);
     Progress auth(const Command& command);
     Progress sub(const Command& command);
 
@@ -114,7 +117,10 @@ private:
 
     // Where the input stands.
     bool magicSeen_ = false;
-    bool waiting_ = false;     ///< for owed answers, or for room in the output
+    bool waiting_ = false;  ///< for owed answers, or for room in the output
+    bool tlsMissing_;       ///< the server requires it
+    bool compressed_ = false;
+    bool upgraded_ = false;    ///< the input behind the current command goes through a new filter first
     bool inputLeft_ = false;   ///< onData left something
     bool inputEnded_ = false;  ///< the client sends no more
     bool ended_ = false;       ///< no more input is used; closes when the owed answers are out

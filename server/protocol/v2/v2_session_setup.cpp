@@ -40,9 +40,52 @@ V2Session::Progress V2Session::identify(const Command& command) {
         return refuse(*error);
     }
     heartbeat_.start(settings_.heartbeatInterval);
-    answer(request.value().featureNegotiation ? negotiationAnswer(settings_, limits_, host_.info().version)
-                                              : "OK");
-    return done(command.lineBytes + sized.bytes);
+    const std::size_t bytes = command.lineBytes + sized.bytes;
+    if (request.value().featureNegotiation) return negotiateFeatures(request.value(), bytes);
+    answer("OK");
+    return done(bytes);
+}
+
+V2Session::Progress V2Session::negotiateFeatures(const IdentifyRequest& request, std::size_t bytes) {
+    const Upgrades upgrades = agreedUpgrades(request, limits_);
+    if (upgrades.snappy && upgrades.deflate) {
+        return refuse({code::kIdentifyFailed, "cannot enable both deflate and snappy compression"});
+    }
+    // Of a client that identifies itself again.
+    if (upgrades.tls && (connection_.isTls() || compressed_)) {
+        return refuse({code::kIdentifyFailed, "IDENTIFY failed it is too late for TLS"});
+    }
+    if (compressed_ && (upgrades.snappy || upgrades.deflate)) {
+        return refuse({code::kIdentifyFailed, "IDENTIFY failed the connection is compressed already"});
+    }
+    answer(negotiationAnswer(settings_, upgrades, limits_, host_.info().version));
+    upgrade(upgrades);
+    return done(bytes);
+}
+
+/// Each is confirmed through itself.
+void V2Session::upgrade(const Upgrades& upgrades) {
+    const auto started = [this](std::string_view what) {
+        host_.logger().info("PROTOCOL(V2): [{}] upgrading connection to {}", connection_.remoteAddress(),
+                            what);
+        upgraded_ = true;
+        answer("OK");
+    };
+    if (upgrades.tls) {
+        connection_.startTls();
+        tlsMissing_ = false;
+        started("TLS");
+    }
+    if (upgrades.snappy) {
+        connection_.startSnappy();
+        compressed_ = true;
+        started("snappy");
+    }
+    if (upgrades.deflate) {
+        connection_.startDeflate(upgrades.deflateLevel);
+        compressed_ = true;
+        started("deflate");
+    }
 }
 
 V2Session::Progress V2Session::auth(const Command& command) {

@@ -2,6 +2,7 @@
 
 from .bodies import key_of, make_body
 from .case import ServerCase, main, ours_only, take_flag
+from .certificates import Authority
 from .draining import drain
 from .publishing import OK, WAYS, Acknowledged, Publisher
 from .server import Server, is_stock, raise_file_limit, run_to_exit

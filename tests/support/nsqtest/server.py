@@ -21,6 +21,7 @@ SANITIZER_REPORTS = ("ERROR: AddressSanitizer", "LeakSanitizer", "runtime error:
 _LISTENING = {
     "tcp": re.compile(r"TCP: listening on (\S+):(\d+)"),
     "http": re.compile(r"HTTP: listening on (\S+):(\d+)"),
+    "https": re.compile(r"HTTPS: listening on (\S+):(\d+)"),
 }
 
 
@@ -120,6 +121,10 @@ class Server:
 
     def web(self):
         return Web(self.http_port)
+
+    def https_port(self):
+        """Of a server with a certificate."""
+        return self._port("https", DEADLINE_S)
 
     def stats(self, query=""):
         return self.web().json("GET", "/stats?format=json" + query)

@@ -173,6 +173,15 @@ class Client:
             raise AssertionError(f"IDENTIFY was refused: {frame}")
         return json.loads(frame.data)
 
+    def start_tls(self, context):
+        """The handshake, after an IDENTIFY that agreed on it."""
+        self.socket = context.wrap_socket(self.socket, server_hostname="127.0.0.1")
+
+    def compress(self, kind):
+        """Through Deflated or Snappy from here on, after an IDENTIFY that agreed on it."""
+        self.socket = kind(self.socket, bytes(self._buffer))
+        self._buffer.clear()
+
     def subscribe(self, topic, channel, ready=0):
         self.command(f"SUB {topic} {channel}\n".encode())
         if ready:

@@ -13,12 +13,16 @@ Reply = collections.namedtuple("Reply", "status headers body")
 class Web:
     """Requests to one server. Every request has a connection of its own."""
 
-    def __init__(self, port, deadline_s=DEADLINE_S):
+    def __init__(self, port, deadline_s=DEADLINE_S, tls=None):
+        """`tls`: the context of a client of HTTPS."""
         self.port = port
+        self._tls = tls
         self._deadline_s = deadline_s
 
     def connection(self):
         """A kept connection; close() it."""
+        if self._tls:
+            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=self._deadline_s, context=self._tls)
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=self._deadline_s)
 
     def request(self, method, path, body=None, headers=None, chunked=False):

@@ -26,6 +26,11 @@ public:
     sdk::Clock::time_point lastReadAt() const override { return loop_.now(); }
     const std::string& remoteAddress() const override { return address_; }
     std::string remoteHost() const override { return "127.0.0.1"; }
+    void startTls() override {}
+    void startSnappy() override {}
+    void startDeflate(int) override {}
+    bool isTls() const override { return false; }
+    std::string peerCommonName() const override { return {}; }
 
     bool closed() const { return closeReason.has_value(); }
 

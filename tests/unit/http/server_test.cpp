@@ -40,16 +40,16 @@ struct Server {
     }
 
     StreamSocket connect() const {
-        StreamSocket socket(Poco::Net::SocketAddress("127.0.0.1", server.port()));
-        socket.setReceiveTimeout(Poco::Timespan(10, 0));
-        return socket;
+        StreamSocket client(socket.address());
+        client.setReceiveTimeout(Poco::Timespan(10, 0));
+        return client;
     }
 
     spdlog::logger logger{"test", std::make_shared<spdlog::sinks::null_sink_mt>()};
     Router router;
     net::LoopGroup loops{2, logger};
-    HttpServer server{Poco::Net::ServerSocket(Poco::Net::SocketAddress("127.0.0.1", 0)), loops, router,
-                      logger};
+    Poco::Net::ServerSocket socket{Poco::Net::SocketAddress("127.0.0.1", 0)};
+    HttpServer server{{{socket}}, loops, router, logger};
 };
 
 void sendAll(StreamSocket& socket, const std::string& text) {

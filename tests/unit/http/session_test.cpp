@@ -18,6 +18,20 @@ TEST_CASE("A request is answered and the connection stays open") {
     CHECK_FALSE(http.connection.closed());
 }
 
+TEST_CASE("Where clients must use another way in, every request gets the same answer") {
+    SessionFixture http;
+    http.service.refusal = std::make_shared<const sdk::HttpResponse>(
+        sdk::HttpResponse{403, "application/json; charset=utf-8", "{\"message\":\"TLS_REQUIRED\"}", {}});
+    const std::string refused =
+        "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: 26\r\n";
+    const std::string body = "\r\n{\"message\":\"TLS_REQUIRED\"}";
+    CHECK(http.request(kGet) == refused + body);
+    CHECK(http.request("GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n") == refused + body);
+    CHECK(http.request("POST /post HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc") ==
+          refused + "Connection: close\r\n" + body);
+    CHECK(http.connection.closed());
+}
+
 TEST_CASE("The parts of a request come decoded") {
     SessionFixture http;
     CHECK(http.request(

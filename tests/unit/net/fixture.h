@@ -75,8 +75,10 @@ private:
 class Server {
 public:
     explicit Server(SessionOpener& opener, std::chrono::milliseconds firstBytesTimeout = kPatience,
-                    int threads = 1, ConnectionKind kind = ConnectionKind::kProtocol)
-        : loops_(threads, logger_), listener_(socket_, loops_, opener, kind, logger_, firstBytesTimeout) {
+                    int threads = 1, ConnectionKind kind = ConnectionKind::kProtocol,
+                    const TlsContext* tls = nullptr, Transport transport = Transport::kPlain)
+        : loops_(threads, logger_, tls),
+          listener_(socket_, loops_, opener, kind, logger_, firstBytesTimeout, transport) {
         loops_.start();
         listener_.start();
     }

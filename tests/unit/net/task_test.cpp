@@ -256,7 +256,7 @@ TEST_CASE("a stopped loop refuses work and closes what it is given") {
     int pair[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
     const Fd client(pair[0]);
-    loop.add({Fd(pair[1]), "unix:pair", opener, ConnectionKind::kProtocol, kPatience});
+    loop.add({Fd(pair[1]), "unix:pair", opener, ConnectionKind::kProtocol, Transport::kPlain, kPatience});
     char byte;
     REQUIRE(::recv(client.get(), &byte, 1, 0) == 0);
 }

@@ -43,9 +43,9 @@ TEST_CASE("every option that takes a value takes the next argument, a bool does 
     for (const OptionSpec& spec : optionTable()) {
         CAPTURE(spec.flag);
         const auto options = parse({"--" + std::string(spec.flag)});
-        if (isBool(spec)) {
-            // --daemon alone asks for --log-file, which shows that it was understood.
-            CHECK((options || options.error().text.find("needs --log-file") != std::string::npos));
+        if (isSwitch(spec)) {
+            // --daemon alone asks for --log-file, which shows that it was understood; so does --tls-required.
+            CHECK((options || options.error().text.find("needs --") != std::string::npos));
         } else {
             REQUIRE_FALSE(options);
             CHECK(options.error().text == "option --" + std::string(spec.flag) + ": needs a value");
@@ -84,6 +84,21 @@ TEST_CASE("the last of a flag wins, a repeatable one is a list") {
     CHECK(parsed({"--plugin=a", "--plugin", "b"}).plugins == std::vector<std::string>{"a", "b"});
 }
 
+TEST_CASE("a policy for the certificates of clients implies that TLS is required") {
+    const std::vector<std::string> files{"--tls-cert=c", "--tls-key=k"};
+    const auto required = [&](std::vector<std::string> more) {
+        more.insert(more.end(), files.begin(), files.end());
+        return parsed(more).tlsRequired;
+    };
+    CHECK(required({}) == TlsRequired::kNone);
+    CHECK(required({"--tls-client-auth-policy="}) == TlsRequired::kNone);
+    CHECK(required({"--tls-client-auth-policy=require"}) == TlsRequired::kAll);
+    CHECK(required({"--tls-client-auth-policy=require-verify", "--tls-required=tcp-https"}) ==
+          TlsRequired::kTcp);
+    CHECK(required({"--tls-required"}) == TlsRequired::kAll);
+    CHECK(required({"--tls-required=false"}) == TlsRequired::kNone);
+}
+
 TEST_CASE("each type is read into its field") {
     const Options options =
         parsed({"--msg-timeout=1m30s", "--max-msg-size=0x400", "--log-level=WARN", "--data-path=/data",
@@ -103,7 +118,17 @@ TEST_CASE("what is wrong on the command line is refused in one line that names i
         {{"---node-id=1"}, "unknown option ---node-id"},
         {{"--"}, "unknown option --"},
         {{"--max_rdy_count=1"}, "unknown option --max_rdy_count"},
-        {{"--tls-cert=x"}, "unknown option --tls-cert"},
+        {{"--tls-cert=x"}, "option --tls-cert: needs --tls-key"},
+        {{"--tls-key=x"}, "option --tls-key: needs --tls-cert"},
+        {{"--tls-required"}, "option --tls-required: needs --tls-cert and --tls-key"},
+        {{"--tls-client-auth-policy=require"},
+         "option --tls-client-auth-policy: needs --tls-cert and --tls-key"},
+        {{"--tls-client-auth-policy=maybe"},
+         "option --tls-client-auth-policy: \"maybe\" is not one of require, require-verify"},
+        {{"--tls-required=maybe"}, "option --tls-required: \"maybe\" is not true, false or tcp-https"},
+        {{"--tls-min-version=tls1"},
+         "option --tls-min-version: \"tls1\" is not a version of TLS (tls1.0, tls1.1, tls1.2, tls1.3)"},
+        {{"--max-deflate-level=10"}, "option --max-deflate-level: 10 is out of range, which is 1 to 9"},
         {{"word"}, "unexpected argument \"word\": options begin with --"},
         {{"-"}, "unexpected argument \"-\": options begin with --"},
         {{"--node-id"}, "option --node-id: needs a value"},

@@ -33,6 +33,8 @@ TEST_CASE_METHOD(Fixture, "options are found by their name in the configuration 
     CHECK(options.get("msg_timeout").value() == std::int64_t{60'000'000'000});
     CHECK(options.get("tcp_address").value() == "0.0.0.0:4150");
     CHECK(options.get("http_api").value() == true);
+    CHECK(options.get("tls_required").value() == 0);
+    CHECK(options.get("tls_min_version").value() == 769);
     const auto plugins = options.get("plugins").value();
     REQUIRE(plugins.isArray());
     CHECK(plugins.size() == 2);

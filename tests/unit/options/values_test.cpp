@@ -131,3 +131,22 @@ TEST_CASE("log levels are read in any case") {
     for (const auto* text : {"", "1", "warning", "infos"}) CHECK(parseLogLevel(text) == std::nullopt);
     CHECK(formatLogLevel(LogLevel::kWarn) == "warn");
 }
+
+TEST_CASE("who must use TLS is a bool, or a word") {
+    CHECK(parseTlsRequired("true") == TlsRequired::kAll);
+    CHECK(parseTlsRequired("1") == TlsRequired::kAll);
+    CHECK(parseTlsRequired("F") == TlsRequired::kNone);
+    CHECK(parseTlsRequired("TCP-https") == TlsRequired::kTcp);
+    for (const auto* text : {"", "tcp", "https", "yes"}) CHECK(parseTlsRequired(text) == std::nullopt);
+    for (const auto value : {TlsRequired::kNone, TlsRequired::kTcp, TlsRequired::kAll}) {
+        CHECK(parseTlsRequired(formatTlsRequired(value)) == value);
+    }
+}
+
+TEST_CASE("versions of TLS have the names nsqd gives them") {
+    CHECK(parseTlsVersion("tls1.0") == TlsVersion::kTls10);
+    CHECK(parseTlsVersion("TLS1.3") == TlsVersion::kTls13);
+    CHECK(formatTlsVersion(TlsVersion::kTls12) == "tls1.2");
+    for (const auto* text : {"", "1.2", "tls1", "tls1.4", "ssl3.0"})
+        CHECK(parseTlsVersion(text) == std::nullopt);
+}

@@ -114,6 +114,11 @@ public:
     sdk::Clock::time_point lastReadAt() const override { return {}; }
     const std::string& remoteAddress() const override { return address_; }
     std::string remoteHost() const override { return address_; }
+    void startTls() override {}
+    void startSnappy() override {}
+    void startDeflate(int) override {}
+    bool isTls() const override { return false; }
+    std::string peerCommonName() const override { return {}; }
 
 private:
     IdleLoop loop_;

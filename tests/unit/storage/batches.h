@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "checksum/crc32c.h"
 #include "nsq/sdk/message.h"
 #include "storage/batch.h"
-#include "storage/crc32c.h"
 
 namespace nsq::test {
 
@@ -38,7 +38,7 @@ inline ByteVector makeFrame(std::uint64_t id, std::string_view body) {
 inline ByteVector sealBatch(const BatchOf& of, sdk::Bytes frames, std::uint32_t count) {
     storage::disk::BatchHeader header{};
     header.magic = of.magic;
-    header.framesCrc = storage::crc32c(frames);
+    header.framesCrc = crc32c(frames);
     header.bytes = static_cast<std::uint32_t>(frames.size());
     header.count = count;
     header.firstSeq = of.firstSeq;

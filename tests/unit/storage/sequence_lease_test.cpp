@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "storage/crc32c.h"
+#include "checksum/crc32c.h"
 #include "storage/file_io.h"
 #include "storage/topic_log.h"
 #include "unit/storage/temporary_directory.h"

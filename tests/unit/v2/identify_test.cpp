@@ -36,7 +36,11 @@ Conversation invalid(const std::string& fields, const std::string& what) {
 
 const std::vector<Conversation> kNegotiations{
     accepted(""),
-    accepted(R"("tls_v1":true,"snappy":true,"deflate":true,"deflate_level":3)"),
+    accepted(R"("tls_v1":true,"deflate_level":3)"),
+    {"both",
+     negotiating(R"("snappy":true,"deflate":true)"),
+     {"!E_IDENTIFY_FAILED cannot enable both deflate and snappy compression"},
+     true},
     accepted(R"("heartbeat_interval":-1)"),
     accepted(R"("heartbeat_interval":0)"),
     accepted(R"("heartbeat_interval":1000)"),

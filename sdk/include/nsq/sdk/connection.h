@@ -44,6 +44,26 @@ public:
     /// Like remoteAddress, without the port.
     virtual std::string remoteHost() const = 0;
 
+    /// Filters beneath the session, each started once at most, TLS before a compression, from within
+    /// Session::onData. What the output holds already goes out as before, what is written from now on through
+    /// the filter; what onData leaves when it returns is the filter's input, and nothing that was not
+    /// filtered reaches the session any more. Only what the server's Limits allow may be started.
+    ///
+    /// With TLS the output waits for the handshake, which the client has 5 s for; see Session::onTlsFailed.
+    virtual void startTls() = 0;
+
+    /// Snappy's framing format.
+    virtual void startSnappy() = 0;
+
+    /// Raw deflate, flushed whenever output is sent. `level`: 1..9.
+    virtual void startDeflate(int level) = 0;
+
+    /// The session's input comes through TLS.
+    virtual bool isTls() const = 0;
+
+    /// The common name in the client's certificate; empty without one, or without TLS.
+    virtual std::string peerCommonName() const = 0;
+
 protected:
     virtual ~Connection() = default;
 };

@@ -32,6 +32,10 @@ struct Limits {
     std::chrono::milliseconds maxOutputBufferTimeout{30'000};
     std::chrono::milliseconds minOutputBufferTimeout{25};
     std::chrono::milliseconds outputBufferTimeout{250};
+    bool tls = false;          ///< there is a certificate: a client may have TLS
+    bool tlsRequired = false;  ///< without TLS a client may do nothing but ask for it
+    bool snappy = true;        ///< a client may have it
+    bool deflate = true;       ///< a client may have it
     int maxDeflateLevel = 6;
 };
 

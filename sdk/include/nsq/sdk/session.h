@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string_view>
 
 #include "nsq/sdk/bytes.h"
 #include "nsq/sdk/stats.h"
@@ -39,6 +40,10 @@ public:
     /// the session then goes on until it calls Connection::close, 5 s at most. Otherwise the connection
     /// closes after this turn.
     virtual bool onInputEnd() { return false; }
+
+    /// The handshake after Connection::startTls has failed; what waited for it is thrown away. What is
+    /// written now is sent as it is, without TLS, and the connection closes.
+    virtual void onTlsFailed(std::string_view reason) { static_cast<void>(reason); }
 };
 
 }  // namespace nsq::sdk

@@ -33,6 +33,11 @@ struct ClientStats {
     std::string topic;                ///< subscribed to, or empty
     std::string channel;              ///< subscribed to, or empty
     std::vector<PubCount> pubCounts;  ///< messages published, by topic
+    bool snappy = false;
+    bool deflate = false;
+    bool tls = false;
+    std::string tlsCipherSuite;  ///< its name in the RFCs, which is Go's; empty without TLS
+    std::string tlsVersion;      ///< "TLS1.0" to "TLS1.3"; empty without TLS
 };
 
 /// A channel at one moment.

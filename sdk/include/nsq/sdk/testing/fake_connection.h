@@ -62,10 +62,21 @@ public:
     const std::string& remoteAddress() const override { return remoteAddress_; }
     std::string remoteHost() const override { return remoteHost_; }
 
+    /// Filters only leave their names, in filters(), and a mark `<name>` in the output where they begin.
+    void startTls() override { start("tls"); }
+    void startSnappy() override { start("snappy"); }
+    void startDeflate(int level) override { start("deflate " + std::to_string(level)); }
+    bool isTls() const override { return !filters_.empty() && filters_.front() == "tls"; }
+    std::string peerCommonName() const override { return peerCommonName_; }
+
+    const std::vector<std::string>& filters() const { return filters_; }
+    void setPeerCommonName(std::string name) { peerCommonName_ = std::move(name); }
+
 private:
     void give();
     bool resume();
     void flush();
+    void start(std::string filter);
 
     FakeLoop& loop_;
     Session* session_ = nullptr;
@@ -75,6 +86,8 @@ private:
     std::string sent_;
     std::string remoteHost_ = "192.0.2.1";
     std::string remoteAddress_ = "192.0.2.1:50000";
+    std::vector<std::string> filters_;
+    std::string peerCommonName_;
     std::optional<std::string> closeReason_;
     std::optional<Clock::time_point> timer_;
     Clock::time_point lastReadAt_;

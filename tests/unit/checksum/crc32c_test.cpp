@@ -1,4 +1,4 @@
-#include "storage/crc32c.h"
+#include "checksum/crc32c.h"
 
 #include <catch2/catch.hpp>
 
@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace nsq::storage {
+namespace nsq {
 namespace {
 
 /// Bit by bit, straight from the definition: polynomial 0x1EDC6F41, reflected.
@@ -43,4 +43,4 @@ TEST_CASE("CRC-32C is right at every length and alignment", "[crc32c]") {
 }
 
 }  // namespace
-}  // namespace nsq::storage
+}  // namespace nsq

@@ -1,10 +1,10 @@
-#include "storage/crc32c.h"
+#include "checksum/crc32c.h"
 
 #include <boost/crc.hpp>
 
 #include <cstring>
 
-namespace nsq::storage {
+namespace nsq {
 
 namespace {
 
@@ -42,4 +42,4 @@ std::uint32_t crc32c(sdk::Bytes bytes) {
     return portable(bytes);
 }
 
-}  // namespace nsq::storage
+}  // namespace nsq
