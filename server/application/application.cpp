@@ -47,14 +47,18 @@ std::string reachable(const std::string& address) {
     return address;
 }
 
-/// Three lines: TCP, HTTP, a command that publishes. Without HTTP the first only.
+/// TCP, HTTP, and a command that publishes; what there is of them.
 void printAddresses(const Launch& launch) {
     std::cout << "TCP:     " << reachable(launch.tcp.address()) << std::endl;
+    if (launch.httpReadonly) {
+        std::cout << "Read-only HTTP: " << reachable(launch.httpReadonly->address()) << std::endl;
+    }
     if (!launch.http) return;
     const std::string http = reachable(launch.http->address());
     const bool isUnix = launch.http->port() < 0;
     std::cout << "HTTP:    " << http << '\n'
               << "Publish: curl -d 'hello world' "
+              << (launch.options.httpAuthToken.empty() ? "" : "-H \"Authorization: Bearer $TOKEN\" ")
               << (isUnix ? "--unix-socket '" + http + "' 'http://localhost" : "'http://" + http)
               << "/pub?topic=test'" << std::endl;
 }

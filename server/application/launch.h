@@ -19,6 +19,7 @@ struct Launch {
     storage::DataDirectory data;
     BoundSocket tcp;
     std::unique_ptr<BoundSocket> http;            ///< null: no HTTP
+    std::unique_ptr<BoundSocket> httpReadonly;    ///< null: not wanted
     std::unique_ptr<plugin::PluginHost> plugins;  ///< loaded, not started
 };
 

@@ -3,6 +3,8 @@
 #include <Poco/Environment.h>
 #include <Poco/Util/MapConfiguration.h>
 
+#include <algorithm>
+
 #include "application/broker_config.h"
 #include "application/start_error.h"
 #include "application/version.h"
@@ -17,7 +19,7 @@ constexpr sdk::Magic kV2Magic{' ', ' ', 'V', '2'};
 
 sdk::ServerInfo infoOf(const Launch& launch) {
     const auto broadcast = [](std::int64_t port, int listening) {
-        return port == 0 ? listening : static_cast<int>(port);
+        return port == 0 ? std::max(listening, 0) : static_cast<int>(port);
     };
     const options::Options& options = launch.options;
     sdk::ServerInfo info;
@@ -87,13 +89,19 @@ bool Server::stop() {
         logger_.info("HTTP: closing {}", launch_->http->address());
         http_->stopAccepting();
     }
+    if (httpReadonly_) {
+        logger_.info("HTTP: closing {} (read-only)", launch_->httpReadonly->address());
+        httpReadonly_->stopAccepting();
+    }
     if (broker_) broker_->refusePublishes();
 
     // Close the sessions: what they have answered is sent.
     if (loops_) loops_->closeConnections(net::ConnectionKind::kProtocol);
 
     // Drain HTTP: whole requests are answered, the answers sent.
-    if (http_) http_->stop();
+    for (auto* http : {http_.get(), httpReadonly_.get()}) {
+        if (http != nullptr) http->stop();
+    }
     if (loops_) {
         loops_->closeConnections(net::ConnectionKind::kHttp);
         loops_->stop();
@@ -113,6 +121,8 @@ bool Server::stop() {
     }
     tcp_.reset();
     http_.reset();
+    httpReadonly_.reset();
+    tokenFile_.reset();
 
     // Destroy the plugins, unload last.
     launch_->plugins.reset();
@@ -148,19 +158,43 @@ void Server::startPlugins() {
 }
 
 void Server::startHttp() {
-    if (!launch_->http) return;
+    const options::Options& options = launch_->options;
+    if (!options.httpAuthToken.empty()) token_ = std::make_unique<http::BearerToken>(options.httpAuthToken);
+    if (!options.httpAuthTokenFile.empty()) {
+        tokenFile_ = std::make_unique<TokenFile>(options.httpAuthTokenFile, *token_, logger_);
+    }
+    if (launch_->http) {
+        http_ = startedHttp(*launch_->http, false);
+        logger_.info("HTTP: listening on {}", launch_->http->address());
+    }
+    if (launch_->httpReadonly) {
+        httpReadonly_ = startedHttp(*launch_->httpReadonly, true);
+        logger_.info("HTTP (read-only): listening on {}", launch_->httpReadonly->address());
+    }
+}
+
+/// With workers of its own, so that what may wait for the disk on one address keeps nobody waiting on the
+/// other.
+std::unique_ptr<http::HttpServer> Server::startedHttp(const BoundSocket& socket, bool readOnly) {
     http::HttpServerSettings settings;
     settings.workers = static_cast<int>(launch_->options.httpThreads);
-    auto server =
-        std::make_unique<http::HttpServer>(launch_->http->socket(), *loops_, router_, logger_, settings);
+    settings.access = {readOnly, token_.get()};
+    auto server = std::make_unique<http::HttpServer>(socket.socket(), *loops_, router_, logger_, settings);
     server->start();
-    http_ = std::move(server);
-    logger_.info("HTTP: listening on {}", launch_->http->address());
+    return server;
 }
 
 void Server::startTcp() {
-    auto listener = std::make_unique<net::Listener>(launch_->tcp.socket(), *loops_, protocols_,
-                                                    net::ConnectionKind::kProtocol, logger_);
+    if (const std::int64_t most = launch_->options.maxConnections; most > 0) {
+        connectionLimit_ = std::make_unique<net::ConnectionLimit>(most, logger_);
+        if (const int possible = net::Listener::connectionsPossible(); most > possible) {
+            logger_.warn("TCP: --max-connections is {}, but the limit of file descriptors leaves room for {}",
+                         most, possible);
+        }
+    }
+    auto listener = std::make_unique<net::Listener>(
+        launch_->tcp.socket(), *loops_, protocols_, net::ConnectionKind::kProtocol, logger_,
+        net::Listener::kFirstBytesTimeout, connectionLimit_.get());
     listener->start();
     tcp_ = std::move(listener);
     logger_.info("TCP: listening on {}", launch_->tcp.address());

@@ -6,7 +6,7 @@ HttpServer::HttpServer(const Poco::Net::ServerSocket& socket, net::LoopGroup& lo
                        spdlog::logger& logger, const HttpServerSettings& settings)
     : bodies_(settings.bodyBytes),
       workers_(settings.workers, settings.queueLimit),
-      opener_(HttpService{router, workers_, bodies_, logger}),
+      opener_(HttpService{router, workers_, bodies_, logger, settings.access}),
       listener_(socket, loops, opener_, net::ConnectionKind::kHttp, logger, HttpSession::kIdleLimit) {}
 
 HttpServer::~HttpServer() {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "http/access.h"
 #include "http/body_budget.h"
 #include "http/http_opener.h"
 #include "http/router.h"
@@ -25,6 +26,9 @@ struct HttpServerSettings {
     /// What the bodies of all requests may take together, in bytes (chosen); a body that does not fit is
     /// answered with 503.
     std::size_t bodyBytes = 256 * 1024 * 1024;
+
+    /// Its token outlives the server.
+    Access access{};
 };
 
 /// HTTP on one listening socket. Connections live on the event loops, so an idle or slow client holds no

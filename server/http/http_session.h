@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include "http/access.h"
 #include "http/body_budget.h"
 #include "http/exchange.h"
 #include "http/request_parser.h"
@@ -25,6 +26,7 @@ struct HttpService {
     WorkerPool& workers;
     BodyBudget& bodies;
     spdlog::logger& logger;
+    Access access{};
 };
 
 /// HTTP/1.0 and 1.1 on one connection: gathers a whole request, never more of it than its route allows, has a

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <string>
 
+#include "net/connection_limit.h"
 #include "net/fd.h"
 #include "net/session_opener.h"
 
@@ -15,6 +16,8 @@ struct Accepted {
     SessionOpener& opener;
     ConnectionKind kind;
     std::chrono::milliseconds firstBytesTimeout;  ///< for SessionOpener::bytesNeeded bytes to come
+    ConnectionPlace place{};                      ///< empty: it does not count
+    bool isUnix = false;                          ///< the client's address has no host
 };
 
 }  // namespace nsq::net

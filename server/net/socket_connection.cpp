@@ -69,7 +69,7 @@ void SocketConnection::setTimer(sdk::Clock::time_point when) {
 
 std::string SocketConnection::remoteHost() const {
     const std::string& address = remoteAddress();
-    if (address.starts_with("unix:")) return address;
+    if (accepted_.isUnix) return {};
     const std::string host = address.substr(0, address.rfind(':'));
     return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
 }

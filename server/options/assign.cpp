@@ -57,6 +57,10 @@ struct Assign {
         return {};
     }
     Result<void> operator()(std::string Options::*field) const {
+        if (spec.isSecret && !isToken(text)) {
+            return Error{ErrorCode::kInvalid,
+                         "not a token, which is of visible ASCII characters without spaces"};
+        }
         if (spec.isAddress && !(spec.canBeEmpty && text.empty())) {
             if (const auto address = parseAddress(text); !address) return address.error();
         }

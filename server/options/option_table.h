@@ -41,6 +41,7 @@ struct OptionSpec {
     bool canBeEmpty = false;                      ///< an address: empty is to listen on none
     std::span<const std::string_view> choices{};  ///< of a string: what it may be; empty: anything
     bool needsText = false;                       ///< of a string: empty is not a way to leave it out
+    bool isSecret = false;                        ///< a token: neither it nor a wrong one is ever shown
 };
 
 /// Every option, by group.

@@ -38,6 +38,9 @@ struct Options {
     std::int64_t broadcastHttpPort = 0;
     std::string tcpAddress = "0.0.0.0:4150";
     std::string httpAddress = "0.0.0.0:4151";
+    std::string httpReadonlyAddress;
+    std::string httpAuthToken;
+    std::string httpAuthTokenFile;
 
     std::string dataPath;
     std::string exportDiskqueue;
@@ -63,6 +66,7 @@ struct Options {
 
     std::int64_t ioThreads = 1;  ///< default: see hostDefaults
     std::int64_t httpThreads = 16;
+    std::int64_t maxConnections = 0;
 
     bool httpApi = true;
     std::vector<std::string> plugins;

@@ -26,6 +26,10 @@ std::optional<bool> parseBool(std::string_view text);
 /// debug, info, warn, error, fatal, in any case.
 std::optional<LogLevel> parseLogLevel(std::string_view text);
 
+/// Whether it can be the token of an Authorization header: visible ASCII characters, without spaces, at least
+/// one.
+bool isToken(std::string_view text);
+
 /// In lower case.
 std::string formatLogLevel(LogLevel level);
 

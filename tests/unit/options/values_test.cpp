@@ -131,3 +131,8 @@ TEST_CASE("log levels are read in any case") {
     for (const auto* text : {"", "1", "warning", "infos"}) CHECK(parseLogLevel(text) == std::nullopt);
     CHECK(formatLogLevel(LogLevel::kWarn) == "warn");
 }
+
+TEST_CASE("a token has visible ASCII characters only") {
+    for (const auto* good : {"x", "s3cret", "a.b-c_d~e+f/g=", "!\"#"}) CHECK(isToken(good));
+    for (const auto* bad : {"", " ", "a b", "a\n", "\t", "\x7f", "\xc3\xa4"}) CHECK_FALSE(isToken(bad));
+}
