@@ -17,10 +17,10 @@ namespace nsq::app {
 /// THREAD: any.
 sdk::Result<std::string> readTokenFile(const std::filesystem::path& file);
 
-/// Keeps a token as its file has it: reads the file every second, on a thread of its own, so that a token can
-/// be replaced without a restart and without a signal (SIGHUP ends the program, as it does nsqd). That also
-/// sees what a watch would miss: a file that is mounted, or a link that is set to another one. The last token
-/// stays when the file cannot be read, which is logged once.
+/// Keeps a token as its file has it: reads the file every second, on a thread of its own, so that who
+/// replaces it has nobody to tell, and no restart to make. That also sees what a watch would miss: a file
+/// that is mounted, or a link that is set to another one. The last token stays when the file cannot be read,
+/// which is logged once.
 class TokenFile {
 public:
     /// The others outlive it. Throws std::system_error when there is no thread left. THREAD: main.

@@ -181,7 +181,7 @@ bool SocketConnection::openSession(sdk::Bytes data) {
     guarded([&] { session_ = accepted_.opener.open(*this, data.first(needed)); });
     if (phase_ != Phase::kOpening) return false;
     if (!session_) {
-        close("its first bytes are not understood");
+        close("it is refused");
         return false;
     }
     phase_ = Phase::kOpen;

@@ -40,7 +40,8 @@ class Token(ServerCase):
         self.assertEqual(reply.headers["WWW-Authenticate"], "Bearer")
 
     def test_what_changes_something_needs_it(self):
-        self.web.request("POST", "/channel/create?topic=t&channel=c", headers=bearer(TOKEN))
+        for path in ("/topic/create?topic=t", "/channel/create?topic=t&channel=c"):
+            self.web.request("POST", path, headers=bearer(TOKEN))
         for method, path in CHANGING:
             for headers in ({}, bearer(TOKEN[:-1]), bearer(TOKEN + "x"), bearer(""), bearer("other"),
                             {"Authorization": f"Basic {TOKEN}"}, {"Authorization": TOKEN}):
@@ -85,6 +86,18 @@ class Token(ServerCase):
                 self.assertIn("--http-auth-token", stderr)
                 for secret in ("two words", TOKEN):
                     self.assertNotIn(secret, stderr)
+
+    def test_a_bad_file_does_not_show_it(self):
+        with tempfile.TemporaryDirectory(prefix="nsqd-test-") as directory:
+            path = os.path.join(directory, "nsqd.cfg")
+            for value in (TOKEN, f'"{TOKEN}', f'"two {TOKEN}"', f'["{TOKEN}"]', f'"{TOKEN}" x', f"'{TOKEN}"):
+                with self.subTest(value=value):
+                    with open(path, "w", encoding="ascii") as file:
+                        file.write(f"http_auth_token = {value}\n")
+                    code, _, stderr = run_to_exit(f"--config={path}")
+                    self.assertEqual(code, 2)
+                    self.assertIn(f"{path}, line 1", stderr)
+                    self.assertNotIn(TOKEN, stderr)
 
 
 @ours_only
@@ -169,7 +182,8 @@ class ReadOnly(ServerCase):
         self.assert_refused(self.read_only.get("/unknown"), 404, "NOT_FOUND")
 
     def test_it_refuses_everything_else(self):
-        self.web.request("POST", "/channel/create?topic=t&channel=c", headers=bearer(TOKEN))
+        for path in ("/topic/create?topic=t", "/channel/create?topic=t&channel=c"):
+            self.web.request("POST", path, headers=bearer(TOKEN))
         for method, path in CHANGING:
             for headers in ({}, bearer(TOKEN)):
                 with self.subTest(method=method, path=path):
@@ -245,6 +259,7 @@ class Debug(ServerCase):
     @ours_only
     def test_freememory_gives_memory_back(self):
         topic = self.name()
+        self.web.do("topic/create", topic)
         self.web.do("channel/create", topic, "c")
         client = self.client()
         for _ in range(DEFERRED // 1000):

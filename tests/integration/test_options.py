@@ -41,8 +41,8 @@ ELSEWHERE = {
     "statsd-address": "test_statsd.py", "statsd-interval": "test_statsd.py", "statsd-mem-stats": "test_statsd.py",
     "statsd-prefix": "test_statsd.py", "statsd-udp-packet-size": "test_statsd.py",
     "statsd-exclude-ephemeral": "test_statsd.py",
-    "e2e-processing-latency-percentile": "test_e2e_latency.py",
-    "e2e-processing-latency-window-time": "test_e2e_latency.py",
+    "e2e-processing-latency-percentile": "test_latency.py",
+    "e2e-processing-latency-window-time": "test_latency.py",
 }
 
 # What a stock nsqd 1.3.0 answers to GET /config/KEY when it was started without options; None: it depends on the

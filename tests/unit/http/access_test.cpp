@@ -17,8 +17,8 @@ sdk::HttpRequest requestWith(std::string method, std::string authorization) {
 }
 
 const std::string kUnauthorized =
-    "HTTP/1.1 401 Unauthorized\r\nX-NSQ-Content-Type: nsq; version=1.0\r\nWWW-Authenticate: Bearer\r\n"
-    "Content-Type: application/json; charset=utf-8\r\nContent-Length: "
+    "HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json; charset=utf-8\r\n"
+    "X-NSQ-Content-Type: nsq; version=1.0\r\nWWW-Authenticate: Bearer\r\nContent-Length: "
     "26\r\n\r\n{\"message\":\"UNAUTHORIZED\"}";
 
 std::string post(const std::string& path, const std::string& headers) {

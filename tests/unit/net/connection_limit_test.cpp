@@ -17,13 +17,15 @@ using namespace std::chrono_literals;
 /// What the log has, joined.
 class Log {
 public:
-    spdlog::logger logger{"test", sink_ = std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(100)};
-
     std::size_t lines() const { return sink_->last_raw().size(); }
     std::string last() const { return sink_->last_formatted().back(); }
 
 private:
-    std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> sink_;
+    std::shared_ptr<spdlog::sinks::ringbuffer_sink_mt> sink_ =
+        std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(100);
+
+public:
+    spdlog::logger logger{"test", sink_};
 };
 
 const std::string kRefusal{"\0\0\0\x4a\0\0\0\1E_TOO_MANY_CONNECTIONS", 30};
