@@ -3,6 +3,7 @@
 
 #include "administration.h"
 #include "configuration.h"
+#include "debugging.h"
 #include "nsq/sdk/plugin.h"
 #include "publishing.h"
 #include "replies.h"
@@ -52,6 +53,7 @@ constexpr Entry kEntries[] = {
     {"POST", "/channel/unpause", unpauseChannel},
     {"GET", "/config/:opt", getOption},
     {"PUT", "/config/:opt", putOption, BodyLimit::kMessage, Runs::kOnWorker, "INVALID_VALUE"},
+    {"POST", "/debug/freememory", freeMemory},
 };
 
 std::size_t bytesOf(BodyLimit limit, const sdk::Limits& limits) {

@@ -11,11 +11,11 @@ using std::chrono::system_clock;
 
 namespace {
 
-/// The client's own name for its host, the port it comes from, and its program.
+/// The client's own name for its host, the port it comes from, if it has one, and its program.
 std::string nameOf(const sdk::ClientStats& client) {
     const std::size_t colon = client.remoteAddress.rfind(':');
     std::string name = client.hostname;
-    if (colon != std::string::npos) name += client.remoteAddress.substr(colon);
+    name += colon == std::string::npos ? ":" : client.remoteAddress.substr(colon);
     if (!client.userAgent.empty()) name += ' ' + client.userAgent;
     return name;
 }

@@ -64,10 +64,13 @@ void printAddresses(const Launch& launch) {
     std::cout << "TCP:     " << reachable(launch.tcp.address()) << '\n';
     if (launch.http) std::cout << "HTTP:    " << reachable(launch.http->address()) << '\n';
     if (launch.https) std::cout << "HTTPS:   " << reachable(launch.https->address()) << '\n';
+    if (launch.httpReadonly)
+        std::cout << "Read-only HTTP: " << reachable(launch.httpReadonly->address()) << '\n';
     if (launch.http && launch.options.tlsRequired != options::TlsRequired::kAll) {
         const std::string http = reachable(launch.http->address());
         const bool isUnix = launch.http->port() < 0;
         std::cout << "Publish: curl -d 'hello world' "
+                  << (launch.options.httpAuthToken.empty() ? "" : "-H \"Authorization: Bearer $TOKEN\" ")
                   << (isUnix ? "--unix-socket '" + http + "' 'http://localhost" : "'http://" + http)
                   << "/pub?topic=test'\n";
     }

@@ -4,6 +4,7 @@
 #include <Poco/Net/SocketAddress.h>
 #include <Poco/Net/StreamSocket.h>
 #include <spdlog/fmt/fmt.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <system_error>
@@ -50,6 +51,12 @@ void removeStale(const SocketAddress& address, const std::filesystem::path& file
     }
 }
 
+FileIdentity identityOf(const std::filesystem::path& file) {
+    struct stat found {};
+    if (::lstat(file.c_str(), &found) != 0) return {};
+    return {found.st_dev, found.st_ino};
+}
+
 std::string reasonOf(const Poco::Exception& error) {
     return error.code() != 0 ? std::generic_category().message(error.code()) : error.displayText();
 }
@@ -71,6 +78,7 @@ BoundSocket::BoundSocket(std::string_view flag, const std::string& address) {
             removeStale(local, file);
             socket_.bind(local, false, false);
             file_ = file;
+            identity_ = identityOf(file);
             address_ = address;
         }
         socket_.listen(kBacklog);
@@ -81,8 +89,8 @@ BoundSocket::BoundSocket(std::string_view flag, const std::string& address) {
 }
 
 BoundSocket::~BoundSocket() {
-    std::error_code ignored;  // the server ends, and may not remove what is no longer its
-    if (!file_.empty()) std::filesystem::remove(file_, ignored);
+    std::error_code ignored;  // the server ends, and may not be allowed to
+    if (!file_.empty() && identityOf(file_) == identity_) std::filesystem::remove(file_, ignored);
 }
 
 }  // namespace nsq::app

@@ -2,11 +2,21 @@
 
 #include <Poco/Net/ServerSocket.h>
 
+#include <sys/types.h>
+
 #include <filesystem>
 #include <string>
 #include <string_view>
 
 namespace nsq::app {
+
+/// Tells a file from another one that has taken its name. All 0: no file.
+struct FileIdentity {
+    dev_t device = 0;
+    ino_t number = 0;
+
+    bool operator==(const FileIdentity&) const = default;
+};
 
 /// A socket that listens already, so that its address is taken, but that nobody accepts from yet: clients
 /// wait. The file of a unix socket is removed with it. THREAD: main.
@@ -33,6 +43,7 @@ private:
     std::string address_;
     int port_ = -1;
     std::filesystem::path file_;  ///< absolute; empty for TCP
+    FileIdentity identity_{};     ///< that of the file when it was made
 };
 
 }  // namespace nsq::app

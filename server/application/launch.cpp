@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "application/start_error.h"
+#include "application/token_file.h"
 #include "logging/logging.h"
 
 namespace nsq::app {
@@ -48,7 +49,7 @@ std::filesystem::path pluginFile(const std::string& name, const options::Options
     return own ? own.value() : orThrow(std::move(file), ExitStatus::kFailed);
 }
 
-std::unique_ptr<BoundSocket> bindHttp(std::string_view flag, const std::string& address) {
+std::unique_ptr<BoundSocket> bindIfWanted(std::string_view flag, const std::string& address) {
     return address.empty() ? nullptr : std::make_unique<BoundSocket>(flag, address);
 }
 
@@ -70,6 +71,12 @@ std::unique_ptr<net::TlsContext> loadTls(const options::Options& options) {
                                           .client = clientCertificate(options.tlsClientAuthPolicy),
                                           .minVersion = static_cast<int>(options.tlsMinVersion)}),
                    ExitStatus::kBadOption);
+}
+
+/// From here on the token is in --http-auth-token, wherever it came from.
+void readToken(options::Options& options) {
+    if (options.httpAuthTokenFile.empty()) return;
+    options.httpAuthToken = orThrow(readTokenFile(options.httpAuthTokenFile), ExitStatus::kBadOption);
 }
 
 /// Poco writes the file when the daemon is running already: too late to say that it cannot.
@@ -99,9 +106,9 @@ void resolvePaths(options::Options& options) {
     try {
         if (options.dataPath.empty()) options.dataPath = std::filesystem::current_path().string();
         if (options.pluginDir.empty()) options.pluginDir = ownPluginDir();
-        for (std::string* path :
-             {&options.dataPath, &options.exportDiskqueue, &options.pluginDir, &options.logFile,
-              &options.pidfile, &options.tlsCert, &options.tlsKey, &options.tlsRootCaFile}) {
+        for (std::string* path : {&options.dataPath, &options.exportDiskqueue, &options.pluginDir,
+                                  &options.logFile, &options.pidfile, &options.tlsCert, &options.tlsKey,
+                                  &options.tlsRootCaFile, &options.httpAuthTokenFile}) {
             makeAbsolute(*path);
         }
     } catch (const std::filesystem::filesystem_error& error) {
@@ -119,19 +126,22 @@ std::unique_ptr<plugin::PluginHost> loadPlugins(const options::Options& options)
 
 std::unique_ptr<Launch> prepareLaunch(options::Options options) {
     resolvePaths(options);
+    readToken(options);
     auto logger = orThrow(logging::makeLogger(options), ExitStatus::kBadOption);
     auto tls = loadTls(options);
     const std::string httpsAddress = tls ? options.httpsAddress : std::string{};
     auto data = orThrow(storage::DataDirectory::open(options.dataPath), ExitStatus::kDataPath);
     // Braces: in this order.
-    std::unique_ptr<Launch> launch{new Launch{options,
-                                              std::move(logger),
-                                              std::move(tls),
-                                              std::move(data),
-                                              {"tcp-address", options.tcpAddress},
-                                              bindHttp("http-address", options.httpAddress),
-                                              bindHttp("https-address", httpsAddress),
-                                              loadPlugins(options)}};
+    std::unique_ptr<Launch> launch{
+        new Launch{options,
+                   std::move(logger),
+                   std::move(tls),
+                   std::move(data),
+                   {"tcp-address", options.tcpAddress},
+                   bindIfWanted("http-address", options.httpAddress),
+                   bindIfWanted("https-address", httpsAddress),
+                   bindIfWanted("http-readonly-address", options.httpReadonlyAddress),
+                   loadPlugins(options)}};
     warnOfUnusedSettings(*launch);
     checkPidfile(launch->options.pidfile);
     return launch;

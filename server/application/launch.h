@@ -22,6 +22,7 @@ struct Launch {
     BoundSocket tcp;
     std::unique_ptr<BoundSocket> http;            ///< null: no HTTP
     std::unique_ptr<BoundSocket> https;           ///< null: no HTTPS
+    std::unique_ptr<BoundSocket> httpReadonly;    ///< null: not wanted
     std::unique_ptr<plugin::PluginHost> plugins;  ///< loaded, not started
 };
 

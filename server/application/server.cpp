@@ -4,6 +4,8 @@
 #include <Poco/Util/MapConfiguration.h>
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
+
 #include "application/broker_config.h"
 #include "application/start_error.h"
 #include "application/version.h"
@@ -18,7 +20,7 @@ constexpr sdk::Magic kV2Magic{' ', ' ', 'V', '2'};
 
 sdk::ServerInfo infoOf(const Launch& launch) {
     const auto broadcast = [](std::int64_t port, int listening) {
-        return port == 0 ? listening : static_cast<int>(port);
+        return port == 0 ? std::max(listening, 0) : static_cast<int>(port);
     };
     const options::Options& options = launch.options;
     sdk::ServerInfo info;
@@ -101,13 +103,19 @@ bool Server::stop() {
         if (launch_->https) logger_.info("HTTPS: closing {}", launch_->https->address());
         http_->stopAccepting();
     }
+    if (httpReadonly_) {
+        logger_.info("HTTP: closing {} (read-only)", launch_->httpReadonly->address());
+        httpReadonly_->stopAccepting();
+    }
     if (broker_) broker_->refusePublishes();
 
     // Close the sessions: what they have answered is sent.
     if (loops_) loops_->closeConnections(net::ConnectionKind::kProtocol);
 
     // Drain HTTP: whole requests are answered, the answers sent.
-    if (http_) http_->stop();
+    for (auto* http : {http_.get(), httpReadonly_.get()}) {
+        if (http != nullptr) http->stop();
+    }
     if (loops_) {
         loops_->closeConnections(net::ConnectionKind::kHttp);
         loops_->stop();
@@ -127,6 +135,8 @@ bool Server::stop() {
     }
     tcp_.reset();
     http_.reset();
+    httpReadonly_.reset();
+    tokenFile_.reset();
 
     // Destroy the plugins, unload last.
     launch_->plugins.reset();
@@ -171,23 +181,48 @@ void Server::startPlugins() {
 }
 
 void Server::startHttp() {
+    const options::Options& options = launch_->options;
+    if (!options.httpAuthToken.empty()) token_ = std::make_unique<http::BearerToken>(options.httpAuthToken);
+    if (!options.httpAuthTokenFile.empty()) {
+        tokenFile_ = std::make_unique<TokenFile>(options.httpAuthTokenFile, *token_, logger_);
+    }
     std::vector<http::HttpEntrance> entrances;
     if (launch_->http)
         entrances.push_back({launch_->http->socket(), net::Transport::kPlain, refusalOf(*launch_)});
     if (launch_->https) entrances.push_back({launch_->https->socket(), net::Transport::kTls});
-    if (entrances.empty()) return;
-    http::HttpServerSettings settings;
-    settings.workers = static_cast<int>(launch_->options.httpThreads);
-    auto server = std::make_unique<http::HttpServer>(entrances, *loops_, router_, logger_, settings);
-    server->start();
-    http_ = std::move(server);
+    if (!entrances.empty()) http_ = startedHttp(entrances, false);
     if (launch_->http) logger_.info("HTTP: listening on {}", launch_->http->address());
     if (launch_->https) logger_.info("HTTPS: listening on {}", launch_->https->address());
+    if (launch_->httpReadonly) {
+        httpReadonly_ = startedHttp(
+            {{launch_->httpReadonly->socket(), net::Transport::kPlain, refusalOf(*launch_)}}, true);
+        logger_.info("HTTP (read-only): listening on {}", launch_->httpReadonly->address());
+    }
+}
+
+/// With workers of its own, so that what may wait for the disk on one address keeps nobody waiting on the
+/// other.
+std::unique_ptr<http::HttpServer> Server::startedHttp(const std::vector<http::HttpEntrance>& entrances,
+                                                      bool readOnly) {
+    http::HttpServerSettings settings;
+    settings.workers = static_cast<int>(launch_->options.httpThreads);
+    settings.access = {readOnly, token_.get()};
+    auto server = std::make_unique<http::HttpServer>(entrances, *loops_, router_, logger_, settings);
+    server->start();
+    return server;
 }
 
 void Server::startTcp() {
-    auto listener = std::make_unique<net::Listener>(launch_->tcp.socket(), *loops_, protocols_,
-                                                    net::ConnectionKind::kProtocol, logger_);
+    if (const std::int64_t most = launch_->options.maxConnections; most > 0) {
+        connectionLimit_ = std::make_unique<net::ConnectionLimit>(most, logger_);
+        if (const int possible = net::Listener::connectionsPossible(); most > possible) {
+            logger_.warn("TCP: --max-connections is {}, but the limit of file descriptors leaves room for {}",
+                         most, possible);
+        }
+    }
+    auto listener = std::make_unique<net::Listener>(
+        launch_->tcp.socket(), *loops_, protocols_, net::ConnectionKind::kProtocol, logger_,
+        net::Listener::kFirstBytesTimeout, connectionLimit_.get());
     listener->start();
     tcp_ = std::move(listener);
     logger_.info("TCP: listening on {}", launch_->tcp.address());

@@ -3,9 +3,12 @@
 #include <memory>
 
 #include "application/launch.h"
+#include "application/token_file.h"
 #include "broker/broker.h"
+#include "http/bearer_token.h"
 #include "http/http_server.h"
 #include "http/router.h"
+#include "net/connection_limit.h"
 #include "net/listener.h"
 #include "net/loop_group.h"
 #include "net/protocol_registry.h"
@@ -42,6 +45,8 @@ private:
     void addProtocols();
     void startPlugins();
     void startHttp();
+    std::unique_ptr<http::HttpServer> startedHttp(const std::vector<http::HttpEntrance>& entrances,
+                                                  bool readOnly);
     void startTcp();
     plugin::HostContext hostContext();
 
@@ -58,7 +63,11 @@ private:
     std::unique_ptr<plugin::HostFacade> v2Host_;
     net::ProtocolRegistry protocols_;
     http::Router router_;
+    std::unique_ptr<http::BearerToken> token_;  ///< null: none is needed
+    std::unique_ptr<TokenFile> tokenFile_;      ///< null: the token is not in a file
     std::unique_ptr<http::HttpServer> http_;
+    std::unique_ptr<http::HttpServer> httpReadonly_;
+    std::unique_ptr<net::ConnectionLimit> connectionLimit_;  ///< null: no limit
     std::unique_ptr<net::Listener> tcp_;
 };
 

@@ -6,14 +6,15 @@ HttpServer::Entrance::Entrance(const HttpEntrance& entrance, const HttpService& 
                                net::LoopGroup& loops)
     : opener(service),
       listener(entrance.socket, loops, opener, net::ConnectionKind::kHttp, service.logger,
-               HttpSession::kIdleLimit, entrance.transport) {}
+               HttpSession::kIdleLimit, nullptr, entrance.transport) {}
 
 HttpServer::HttpServer(const std::vector<HttpEntrance>& entrances, net::LoopGroup& loops,
                        const Router& router, spdlog::logger& logger, const HttpServerSettings& settings)
     : bodies_(settings.bodyBytes), workers_(settings.workers, settings.queueLimit) {
     for (const HttpEntrance& entrance : entrances) {
-        entrances_.emplace_back(entrance, HttpService{router, workers_, bodies_, logger, entrance.refusal},
-                                loops);
+        entrances_.emplace_back(
+            entrance, HttpService{router, workers_, bodies_, logger, settings.access, entrance.refusal},
+            loops);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "http/access.h"
 #include "http/body_budget.h"
 #include "http/http_opener.h"
 #include "http/router.h"
@@ -28,6 +29,9 @@ struct HttpServerSettings {
     /// What the bodies of all requests may take together, in bytes (chosen); a body that does not fit is
     /// answered with 503.
     std::size_t bodyBytes = 256 * 1024 * 1024;
+
+    /// Its token outlives the server.
+    Access access{};
 };
 
 /// Where clients come in.

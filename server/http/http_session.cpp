@@ -77,6 +77,7 @@ void HttpSession::onHead(sdk::Bytes bytes, bool moreFollows) {
     if (const int status = parser_->putHead(bytes)) return refuse(status);
     const RequestHead& head = parser_->head();
     bodyUnread_ = head.hasBody();
+    if (const auto refused = refusal(service_.access, request)) return respond(*refused);
 
     Target target;
     if (!splitTarget(head.target, target) || !decodePath(target.path, request.path)) return refuse(400);

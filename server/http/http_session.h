@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include "http/access.h"
 #include "http/body_budget.h"
 #include "http/exchange.h"
 #include "http/request_parser.h"
@@ -25,6 +26,7 @@ struct HttpService {
     WorkerPool& workers;
     BodyBudget& bodies;
     spdlog::logger& logger;
+    Access access{};
 
     /// The answer to every request instead of its own; null: there is none.
     std::shared_ptr<const sdk::HttpResponse> refusal{};

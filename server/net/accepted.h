@@ -3,6 +3,7 @@
 #include <chrono>
 #include <string>
 
+#include "net/connection_limit.h"
 #include "net/fd.h"
 #include "net/session_opener.h"
 
@@ -17,6 +18,8 @@ struct Accepted {
     Transport transport;
     std::chrono::milliseconds firstBytesTimeout;  ///< for SessionOpener::bytesNeeded bytes to come; with TLS,
                                                   ///< from the handshake's end on
+    ConnectionPlace place{};                      ///< empty: it does not count
+    bool isUnix = false;                          ///< the client's address has no host
 };
 
 }  // namespace nsq::net

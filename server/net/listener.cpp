@@ -9,12 +9,15 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -40,15 +43,12 @@ constexpr auto kShortageEnds = 10s;
 /// topics from being stored.
 constexpr rlim_t kSpareDescriptors = 100;
 
+/// How long a connection that is refused may take to send the magic (chosen): it holds a descriptor
+/// meanwhile.
+constexpr auto kRefusalPatience = 1s;
+
 /// Of few descriptors in all, connections leave a part only.
 constexpr rlim_t kSparePart = 8;
-
-/// From here on a descriptor is not for a connection. The kernel gives the lowest that is free.
-int descriptorsForConnections() {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX) return INT_MAX;
-    return static_cast<int>(limit.rlim_cur - std::min(limit.rlim_cur / kSparePart, kSpareDescriptors));
-}
 
 /// Poco asks for a factory of its threads' connections; this server has none.
 class NoThreadConnections final : public Poco::Net::TCPServerConnectionFactory {
@@ -68,10 +68,16 @@ void setTcpOptions(int socket) {
     ::setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &probeSeconds, sizeof probeSeconds);
 }
 
-std::string unixAddressOf(const Poco::Net::ServerSocket& socket) {
-    const Poco::Net::SocketAddress address = socket.address();
-    return address.family() == Poco::Net::AddressFamily::UNIX_LOCAL ? "unix:" + address.toString()
-                                                                    : std::string{};
+/// As Go shows it: the path that the client's socket is bound to, `@` when it is to none, `@name` when it is
+/// to an abstract name.
+std::string unixAddress(const sockaddr_storage& peer, socklen_t size) {
+    sockaddr_un address;
+    std::memcpy(&address, &peer, sizeof address);
+    constexpr std::size_t kBeforePath = offsetof(sockaddr_un, sun_path);
+    std::string_view path{address.sun_path, std::min<std::size_t>(size, sizeof address) - kBeforePath};
+    if (path.empty()) return "@";
+    if (path.front() == '\0') return '@' + std::string{path.substr(1)};
+    return std::string{path.substr(0, path.find('\0'))};
 }
 
 std::string hostAndPort(const sockaddr_storage& peer) {
@@ -97,7 +103,7 @@ std::string hostAndPort(const sockaddr_storage& peer) {
 
 Listener::Listener(const Poco::Net::ServerSocket& socket, LoopGroup& loops, SessionOpener& opener,
                    ConnectionKind kind, spdlog::logger& logger, std::chrono::milliseconds firstBytesTimeout,
-                   Transport transport)
+                   ConnectionLimit* limit, Transport transport)
     : TCPServer(new NoThreadConnections, socket),
       loops_(loops),
       opener_(opener),
@@ -105,10 +111,19 @@ Listener::Listener(const Poco::Net::ServerSocket& socket, LoopGroup& loops, Sess
       transport_(transport),
       logger_(logger),
       firstBytesTimeout_(firstBytesTimeout),
-      unixAddress_(unixAddressOf(socket)),
-      descriptors_(descriptorsForConnections()),
+      limit_(limit),
+      refusing_("E_TOO_MANY_CONNECTIONS the server has as many connections as it allows"),
+      isUnix_(socket.address().family() == Poco::Net::AddressFamily::UNIX_LOCAL),
+      descriptors_(connectionsPossible()),
       stop_(::eventfd(0, EFD_CLOEXEC)) {
     if (stop_.get() < 0) throw std::system_error(errno, std::generic_category(), "cannot make a listener");
+}
+
+/// The kernel gives the lowest descriptor that is free: from here on one is not for a connection.
+int Listener::connectionsPossible() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX) return INT_MAX;
+    return static_cast<int>(limit.rlim_cur - std::min(limit.rlim_cur / kSparePart, kSpareDescriptors));
 }
 
 Listener::~Listener() {
@@ -157,8 +172,8 @@ Listener::Next Listener::acceptOne() {
                         SOCK_NONBLOCK | SOCK_CLOEXEC)};
     if (socket.get() < 0) return afterFailure(errno);
     lastSocket_ = socket.get();
-    if (unixAddress_.empty()) setTcpOptions(socket.get());
-    handOver(std::move(socket), unixAddress_.empty() ? hostAndPort(peer) : unixAddress_);
+    if (!isUnix_) setTcpOptions(socket.get());
+    handOver(std::move(socket), isUnix_ ? unixAddress(peer, size) : hostAndPort(peer));
     return lastSocket_ < descriptors_ ? Next::kAccept : Next::kWaitForMore;
 }
 
@@ -189,8 +204,11 @@ Listener::Next Listener::afterFailure(int error) {
 
 void Listener::handOver(Fd socket, std::string remoteAddress) {
     try {
-        loops_.next().add(
-            {std::move(socket), std::move(remoteAddress), opener_, kind_, transport_, firstBytesTimeout_});
+        ConnectionPlace place = limit_ == nullptr ? ConnectionPlace{} : limit_->admit(sdk::Clock::now());
+        const bool isServed = limit_ == nullptr || place;
+        loops_.next().add({std::move(socket), std::move(remoteAddress), isServed ? opener_ : refusing_, kind_,
+                           transport_, isServed ? firstBytesTimeout_ : kRefusalPatience, std::move(place),
+                           isUnix_});
     } catch (...) {
         // Out of memory: this connection is closed, the next may fare better.
         logger_.error("cannot serve a connection: {}", exceptionText());

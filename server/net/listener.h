@@ -7,8 +7,10 @@
 #include <chrono>
 #include <string>
 
+#include "net/connection_limit.h"
 #include "net/fd.h"
 #include "net/loop_group.h"
+#include "net/refusing_opener.h"
 #include "net/session_opener.h"
 
 namespace nsq::net {
@@ -21,20 +23,28 @@ class Listener final : private Poco::Net::TCPServer {
 public:
     using TCPServer::port;
 
+    /// For the first bytes of a protocol's connection (chosen).
+    static constexpr std::chrono::milliseconds kFirstBytesTimeout{5000};
+
     /// `socket` is bound. `loops`, `opener` and `logger` outlive the listener, and `opener` its connections.
     /// A client that has not sent opener.bytesNeeded() bytes after `firstBytesTimeout` is dropped. With
     /// Transport::kTls the loops have a TlsContext.
+    /// `limit` says which connections are served; null: all. The others get the V2 error
+    /// E_TOO_MANY_CONNECTIONS. Where there is a limit, it and the listener outlive the connections.
     /// Throws Poco::Exception or std::system_error when the process has no descriptor or thread left.
     Listener(const Poco::Net::ServerSocket& socket, LoopGroup& loops, SessionOpener& opener,
              ConnectionKind kind, spdlog::logger& logger,
-             std::chrono::milliseconds firstBytesTimeout = std::chrono::seconds{5},
-             Transport transport = Transport::kPlain);
+             std::chrono::milliseconds firstBytesTimeout = kFirstBytesTimeout,
+             ConnectionLimit* limit = nullptr, Transport transport = Transport::kPlain);
 
     /// Stops, if that was not done.
     ~Listener() override;
 
     /// Listens and begins to accept. Once only.
     void start();
+
+    /// How many connections the limit of file descriptors leaves room for, all listeners' together.
+    static int connectionsPossible();
 
     /// Returns when no further connection will be accepted; the socket is closed then. Connections stay.
     void stop();
@@ -59,9 +69,11 @@ private:
     const Transport transport_;
     spdlog::logger& logger_;
     const std::chrono::milliseconds firstBytesTimeout_;
-    const std::string unixAddress_;  ///< empty for TCP
-    const int descriptors_;          ///< connections get lower ones than this
-    Fd stop_;                        ///< an eventfd, readable once stop was called
+    ConnectionLimit* const limit_;
+    RefusingOpener refusing_;
+    const bool isUnix_;
+    const int descriptors_;  ///< connections get lower ones than this
+    Fd stop_;                ///< an eventfd, readable once stop was called
 
     /// THREAD: the acceptor's, for the rest.
     int lastSocket_ = -1;                  ///< the descriptor of the last connection

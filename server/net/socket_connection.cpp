@@ -71,7 +71,7 @@ void SocketConnection::setTimer(sdk::Clock::time_point when) {
 
 std::string SocketConnection::remoteHost() const {
     const std::string& address = remoteAddress();
-    if (address.starts_with("unix:")) return address;
+    if (accepted_.isUnix) return {};
     const std::string host = address.substr(0, address.rfind(':'));
     return host.starts_with('[') ? host.substr(1, host.size() - 2) : host;
 }
@@ -179,7 +179,7 @@ bool SocketConnection::openSession(sdk::Bytes data) {
     guarded([&] { session_ = accepted_.opener.open(*this, data.first(needed)); });
     if (phase_ != Phase::kOpening) return false;
     if (!session_) {
-        close("its first bytes are not understood");
+        close("it is refused");
         return false;
     }
     phase_ = Phase::kOpen;

@@ -61,6 +61,13 @@ struct Assign {
             options.*field = {};
             return {};
         }
+        if (spec.isSecret && !isToken(text)) {
+            return Error{ErrorCode::kInvalid,
+                         "not a token, which is of visible ASCII characters without spaces"};
+        }
+        if (spec.isAddress) {
+            if (const auto address = parseAddress(text); !address) return address.error();
+        }
         if (!spec.choices.empty() && std::ranges::find(spec.choices, text) == spec.choices.end()) {
             return notA(text, fmt::format("one of {}", fmt::join(spec.choices, ", ")));
         }

@@ -114,6 +114,9 @@ Result<void> validate(const Options& options) {
             "option --min-output-buffer-timeout: {} is more than --max-output-buffer-timeout, {}",
             formatDuration(options.minOutputBufferTimeout), formatDuration(options.maxOutputBufferTimeout)));
     }
+    if (!options.httpAuthToken.empty() && !options.httpAuthTokenFile.empty()) {
+        return refusal("option --http-auth-token-file: not with --http-auth-token, which is a token as well");
+    }
     if (options.daemon && options.logFile.empty()) {
         return refusal("option --daemon: needs --log-file, for a daemon has no standard error");
     }

@@ -42,6 +42,7 @@ struct OptionSpec {
     bool canBeEmpty = false;                      ///< an address, or one of choices: empty is for none
     std::span<const std::string_view> choices{};  ///< of a string: what it may be; empty: anything
     bool needsText = false;                       ///< of a string: empty is not a way to leave it out
+    bool isSecret = false;                        ///< a token: neither it nor a wrong one is ever shown
 };
 
 /// Every option, by group.

@@ -52,6 +52,9 @@ struct Options {
     std::string tlsClientAuthPolicy;
     TlsRequired tlsRequired = TlsRequired::kNone;
     TlsVersion tlsMinVersion = TlsVersion::kTls10;
+    std::string httpReadonlyAddress;
+    std::string httpAuthToken;
+    std::string httpAuthTokenFile;
 
     std::string dataPath;
     std::string exportDiskqueue;
@@ -80,6 +83,7 @@ struct Options {
 
     std::int64_t ioThreads = 1;  ///< default: see hostDefaults
     std::int64_t httpThreads = 16;
+    std::int64_t maxConnections = 0;
 
     bool httpApi = true;
     std::vector<std::string> plugins;

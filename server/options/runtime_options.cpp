@@ -23,7 +23,7 @@ RuntimeOptions::RuntimeOptions(Options options, std::function<void(const Options
 
 Result<Poco::Dynamic::Var> RuntimeOptions::get(std::string_view key) const {
     const OptionSpec* spec = findKey(key);
-    if (spec == nullptr) return kInvalidOption;
+    if (spec == nullptr || spec->isSecret) return kInvalidOption;
     const std::lock_guard lock{mutex_};
     return configValue(options_, *spec);
 }

@@ -176,6 +176,10 @@ std::optional<LogLevel> parseLogLevel(std::string_view text) {
     return static_cast<LogLevel>(level - kLogLevels.begin() + 1);
 }
 
+bool isToken(std::string_view text) {
+    return !text.empty() && std::ranges::all_of(text, [](char c) { return c > ' ' && c <= '~'; });
+}
+
 std::string formatLogLevel(LogLevel level) {
     return std::string{kLogLevels.at(static_cast<std::size_t>(level) - 1)};
 }

@@ -33,6 +33,9 @@ std::string formatTlsRequired(TlsRequired value);
 /// tls1.0 to tls1.3, in any case.
 std::optional<TlsVersion> parseTlsVersion(std::string_view text);
 std::string formatTlsVersion(TlsVersion value);
+/// Whether it can be the token of an Authorization header: visible ASCII characters, without spaces, at least
+/// one.
+bool isToken(std::string_view text);
 
 /// In lower case.
 std::string formatLogLevel(LogLevel level);

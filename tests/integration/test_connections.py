@@ -4,10 +4,13 @@ import contextlib
 import os
 import socket
 import sys
+import tempfile
 import time
+import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from nsqtest import DEADLINE_S, ServerCase, main, ours_only, pub, raise_file_limit, wait_until  # noqa: E402
+from nsqtest import (DEADLINE_S, Closed, Server, ServerCase, main, ours_only, pub, raise_file_limit,  # noqa: E402
+                     wait_until)
 
 SILENT = 5000
 KEPT_ALIVE = 2000
@@ -147,6 +150,84 @@ class Connections(ServerCase):
                 client.close()
         wait_until(lambda: len(os.listdir(files)) <= before + 5, "the server has closed its ends")
         wait_until(lambda: not self.server.topic("leave")["channels"], "the channels are gone")
+
+
+@ours_only
+class Limited(ServerCase):
+    MOST = 3
+    FLAGS = (f"--max-connections={MOST}",)
+
+    def test_those_beyond_are_refused(self):
+        kept = [self.client() for _ in range(self.MOST - 1)]
+        for client in kept:
+            client.command(pub("limited", b"x"))
+        silent = self.client(magic=None)
+        for _ in range(20):
+            refused = self.client()
+            refused.expect_fatal(b"E_TOO_MANY_CONNECTIONS the server has as many connections as it allows")
+        # HTTP does not count, and those who are in stay.
+        self.assert_healthy()
+        for client in kept:
+            client.command(pub("limited", b"x"))
+        self.assertEqual(self.server.topic("limited")["message_count"], 2 * len(kept))
+        self.assertEqual(self.server.log.count("refusing connections"), 1, "told once, not for each")
+
+        # One who says nothing is refused as well, and its magic is not waited for so long.
+        started = time.monotonic()
+        self.client(magic=None).expect_closed()
+        self.assertLess(time.monotonic() - started, MAGIC_DEADLINE_S)
+
+        silent.close()
+        client = wait_until(self.admitted, "there is room again")
+        for client in (client, *kept):
+            client.close()
+        wait_until(self.admitted, "there is room again")
+
+    def admitted(self):
+        """A connection that is served, or None."""
+        client = self.client()
+        try:
+            client.command(pub("limited", b"x"))
+        except (AssertionError, Closed, ConnectionError):
+            return None
+        return client
+
+
+@ours_only
+class FewDescriptors(unittest.TestCase):
+    LIMIT = 150
+
+    def start(self, *flags):
+        """A server that may open LIMIT files."""
+        directory = tempfile.TemporaryDirectory(prefix="nsqd-test-")
+        self.addCleanup(directory.cleanup)
+        program = os.path.join(directory.name, "limited")
+        with open(program, "w", encoding="ascii") as file:
+            file.write(f'#!/bin/sh\nexec prlimit --nofile={self.LIMIT} "$NSQD" "$@"\n')
+        os.chmod(program, 0o700)
+        server = Server(*flags, program=program)
+        self.addCleanup(server.kill)
+        return server
+
+    def test_clients_wait_for_descriptors_and_nothing_spins(self):
+        server = self.start(f"--max-connections={2 * self.LIMIT}")
+        self.assertIn("--max-connections is 300, but the limit of file descriptors leaves room for 132", server.log)
+        clients = []
+        for _ in range(self.LIMIT):
+            clients.append(server.client())
+            self.addCleanup(clients[-1].close)
+        wait_until(lambda: "cannot accept a connection" in server.log, "descriptors have run out")
+        # Those who are connected are served, with new files.
+        for number in range(5):
+            clients[0].command(pub(f"t{number}", b"x"))
+        spent = server.cpu_s()
+        self.assertFalse(clients[0].wait_readable(1))
+        self.assertLess(server.cpu_s() - spent, 0.3)
+        for client in clients[:50]:
+            client.close()
+        clients[-1].command(pub("t", b"waited"))
+        self.assertEqual(server.log.count("cannot accept a connection"), 1)
+        server.stop()
 
 
 if __name__ == "__main__":

@@ -52,20 +52,23 @@ def identify(**fields):
 
 
 class Client:
-    """One blocking connection. Reads raise AssertionError after the deadline and Closed at the end of the stream."""
+    """One blocking connection. Reads raise AssertionError after the deadline and Closed at the end of the stream.
+    `port` may be the path of a unix socket."""
 
     def __init__(self, port, deadline_s=DEADLINE_S, receive_buffer=None, answer_heartbeats=True):
-        self.socket = socket.socket()
+        is_unix = isinstance(port, str)
+        self.socket = socket.socket(socket.AF_UNIX if is_unix else socket.AF_INET)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(deadline_s)
         try:
-            self.socket.connect(("127.0.0.1", port))
+            self.socket.connect(port if is_unix else ("127.0.0.1", port))
         except OSError:
             self.socket.close()
             raise
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.local_port = self.socket.getsockname()[1]
+        if not is_unix:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.local_port = self.socket.getsockname()[1]
         self.heartbeats = 0
         self._answer_heartbeats = answer_heartbeats
         self._buffer = bytearray()

@@ -3,6 +3,7 @@
 import collections
 import http.client
 import json
+import socket
 import urllib.parse
 
 from .waiting import DEADLINE_S
@@ -10,8 +11,19 @@ from .waiting import DEADLINE_S
 Reply = collections.namedtuple("Reply", "status headers body")
 
 
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path, timeout):
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
 class Web:
-    """Requests to one server. Every request has a connection of its own."""
+    """Requests to one server. Every request has a connection of its own. `port` may be the path of a unix socket."""
 
     def __init__(self, port, deadline_s=DEADLINE_S, tls=None):
         """`tls`: the context of a client of HTTPS."""
@@ -21,6 +33,8 @@ class Web:
 
     def connection(self):
         """A kept connection; close() it."""
+        if isinstance(self.port, str):
+            return _UnixConnection(self.port, self._deadline_s)
         if self._tls:
             return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=self._deadline_s, context=self._tls)
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=self._deadline_s)

@@ -89,7 +89,7 @@ TEST_CASE("a listener on a unix socket") {
     listener.start();
     Client client(path);
     REQUIRE(client.send("x"));
-    REQUIRE(client.receiveAll() == "unix:" + path + "|unix:" + path);
+    REQUIRE(client.receiveAll() == "@|");
     listener.stop();
     std::filesystem::remove(path);
 }

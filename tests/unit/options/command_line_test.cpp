@@ -156,6 +156,20 @@ TEST_CASE("what is wrong on the command line is refused in one line that names i
     CHECK(options.error().text == refusal.text);
 }
 
+TEST_CASE("a token is never shown") {
+    for (const auto* bad : {"", "s3 cret", "s3cret\n"}) {
+        const auto options = parse({"--http-auth-token", bad});
+        REQUIRE_FALSE(options);
+        CHECK(options.error().text ==
+              "option --http-auth-token: not a token, which is of visible ASCII characters without spaces");
+    }
+    CHECK(parsed({"--http-auth-token=s3cret"}).httpAuthToken == "s3cret");
+    const auto both = parse({"--http-auth-token=s3cret", "--http-auth-token-file=/f"});
+    REQUIRE_FALSE(both);
+    CHECK(both.error().text ==
+          "option --http-auth-token-file: not with --http-auth-token, which is a token as well");
+}
+
 TEST_CASE("nothing given leaves the defaults") {
     Options defaults;
     defaults.nodeId = 617;

@@ -150,3 +150,8 @@ TEST_CASE("versions of TLS have the names nsqd gives them") {
     for (const auto* text : {"", "1.2", "tls1", "tls1.4", "ssl3.0"})
         CHECK(parseTlsVersion(text) == std::nullopt);
 }
+
+TEST_CASE("a token has visible ASCII characters only") {
+    for (const auto* good : {"x", "s3cret", "a.b-c_d~e+f/g=", "!\"#"}) CHECK(isToken(good));
+    for (const auto* bad : {"", " ", "a b", "a\n", "\t", "\x7f", "\xc3\xa4"}) CHECK_FALSE(isToken(bad));
+}

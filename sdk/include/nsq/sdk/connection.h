@@ -38,10 +38,11 @@ public:
     /// When bytes were last read from the client; at first, when the connection was made.
     virtual Clock::time_point lastReadAt() const = 0;
 
-    /// `host:port` of the client, or `unix:` and a path.
+    /// `host:port` of the client. On a unix socket the path that the client's own socket has, or `@` when it
+    /// has none, as nsqd shows it.
     virtual const std::string& remoteAddress() const = 0;
 
-    /// Like remoteAddress, without the port.
+    /// Like remoteAddress, without the port. Empty on a unix socket.
     virtual std::string remoteHost() const = 0;
 
     /// Filters beneath the session, each started once at most, TLS before a compression, from within

@@ -39,7 +39,8 @@ struct Limits {
     int maxDeflateLevel = 6;
 };
 
-/// Who and where the server is. Ports are -1 on a unix socket, and where it does not listen.
+/// Who and where the server is. Ports are -1 on a unix socket and where it does not listen; those it
+/// broadcasts are 0 then, as nsqd has it.
 struct ServerInfo {
     std::string program;         ///< "nsqd"
     std::string version;         ///< the NSQ release spoken, "1.3.0"

@@ -17,7 +17,7 @@ struct HttpRequest {
     std::vector<std::pair<std::string, std::string>> query;    ///< percent-decoded, in order
     std::vector<std::pair<std::string, std::string>> headers;  ///< names in lower case, in order
     std::string body;
-    std::string remoteAddress;  ///< `host:port`
+    std::string remoteAddress;  ///< see Connection::remoteAddress
     std::string pathParameter;  ///< what stood for the `:name` segment of the route, percent-decoded
     bool badQuery = false;      ///< the query cannot be decoded (a bad escape, a `;`); `query` is empty then
 
@@ -42,8 +42,10 @@ using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 
 /// A method and a path a plugin answers.
 struct HttpRoute {
-    std::string method;  ///< "GET", "POST", "PUT" or "DELETE"; GET answers HEAD too, without the body
-    std::string path;    ///< such as "/stats"; the last segment may be a parameter: "/config/:opt"
+    /// "GET", "POST", "PUT" or "DELETE"; GET answers HEAD too, without the body. GET changes nothing: the
+    /// server answers it without the token of --http-auth-token, and on --http-readonly-address.
+    std::string method;
+    std::string path;  ///< such as "/stats"; the last segment may be a parameter: "/config/:opt"
     HttpHandler handler;
 
     /// The handler never waits, for a disk or a lock held for long, and takes no longer than a publish: it
