@@ -36,6 +36,7 @@ struct Options {
     std::string broadcastAddress;  ///< default: see hostDefaults
     std::int64_t broadcastTcpPort = 0;
     std::int64_t broadcastHttpPort = 0;
+    std::vector<std::string> lookupdTcpAddresses;
     std::string tcpAddress = "0.0.0.0:4150";
     std::string httpAddress = "0.0.0.0:4151";
 
@@ -60,6 +61,9 @@ struct Options {
     Duration minOutputBufferTimeout = std::chrono::milliseconds(25);
     Duration outputBufferTimeout = std::chrono::milliseconds(250);
     std::int64_t maxChannelConsumers = 0;
+
+    Duration httpClientConnectTimeout = std::chrono::seconds(2);
+    Duration httpClientRequestTimeout = std::chrono::seconds(5);
 
     std::int64_t ioThreads = 1;  ///< default: see hostDefaults
     std::int64_t httpThreads = 16;
