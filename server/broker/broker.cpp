@@ -163,10 +163,10 @@ Result<Broker::TopicPtr> Broker::makeTopic(std::string_view name) {
         if (!firstSeq) return firstSeq.error();
         topic = std::make_shared<Topic>(std::string(name), *context_, firstSeq.value());
         if (auto created = topic->create(); !created) return created.error();
+        logger_.info("TOPIC({}): created", name);
         if (listener_ != nullptr && listener_->onNewTopic(topic->name())) topic->waitForStart();
         topics_.emplace(name, topic);
     }
-    logger_.info("TOPIC({}): created", name);
     tellOf(*topic);
     if (!sdk::isEphemeral(name)) metadataChanged();
     return topic;

@@ -32,6 +32,9 @@ using Channels = std::vector<std::string>;
 /// Longest answer that is taken: with names of the longest kind, some hundred thousand channels (chosen).
 constexpr std::size_t kMostBytes = 8 << 20;
 
+/// Most header fields of an answer (chosen).
+constexpr int kMostFields = 100;
+
 Error failure(std::string why) {
     return {ErrorCode::kInvalid, std::move(why)};
 }
@@ -139,6 +142,8 @@ Result<Channels> ChannelFinder::query(const options::HostAndPort& host, const Qu
     {
         const std::lock_guard lock{mutex_};
         if (stopping_) return failure("stopped");
+        // Who gives up later finds the socket.
+        if (Clock::now() >= question.deadline) return failure("timed out");
         socket_ = net::Fd{::fcntl(socket.value().impl()->sockfd(), F_DUPFD_CLOEXEC, 0)};
     }
     Result<Channels> channels = failure("");
@@ -166,6 +171,7 @@ Result<Channels> ChannelFinder::exchange(const options::HostAndPort& host, const
     request.set("Accept", "application/vnd.nsq; version=1.0");
     session.sendRequest(request);
     HTTPResponse response;
+    response.setFieldLimit(kMostFields);
     std::istream& body = session.receiveResponse(response);
     if (response.getStatus() != HTTPResponse::HTTP_OK)
         return failure(fmt::format("got response {}", static_cast<int>(response.getStatus())));

@@ -3,6 +3,7 @@
 With a double of nsqlookupd always; what a real one can show as well (Stock) with STOCK_NSQLOOKUPD=/path/to/nsqlookupd or
 one on the PATH."""
 
+import itertools
 import json
 import os
 import shutil
@@ -12,7 +13,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from nsqtest import Server, main, mpub, pub, run_to_exit, wait_until  # noqa: E402
+from nsqtest import OK, Server, main, mpub, pub, run_to_exit, wait_until  # noqa: E402
 from nsqtest.lookupd import Lookupd, StockLookupd, stock_lookupd  # noqa: E402
 from nsqtest.v2 import sized  # noqa: E402
 
@@ -186,13 +187,14 @@ class Scenario:
         lookupd = self.lookupd()
         server = self.start("--broadcast-address=127.0.0.1")
         server.web().put("/config/log_level", b"warn")
+        topics = [f"t{number}#ephemeral" for number in range(count)]
         with server.client() as client:
-            client.send(b"".join(pub(f"t{number}", b"m") for number in range(count)))
-            for _ in range(count):
-                client.expect((0, b"OK"))
+            client.send(b"".join(pub(topic, b"m") for topic in topics))
+            for _ in topics:
+                client.expect(OK)
         began = time.monotonic()
         self.set_peers(server, lookupd)
-        self.wait_registered(lookupd, *((f"t{number}", "") for number in range(count)))
+        self.wait_registered(lookupd, *((topic, "") for topic in topics))
         print(f"    {count} topics registered after {time.monotonic() - began:.2f} s", flush=True)
         server.stop()
 
@@ -359,6 +361,46 @@ class BadLookupds(LookupCase):
                 self.assertEqual(consumer.read_message().body, b"m")
                 names = [channel["channel_name"] for channel in server.topic(f"t{number}")["channels"]]
                 self.assertEqual(names, ["c", "ok"] if b"ok" in answer else ["c"])
+        server.stop()
+
+    def test_answers_without_end(self):
+        lookupd = self.double()
+        lookupd.know_channels("well", "a")
+        timeouts = ("--http-client-connect-timeout=200ms", "--http-client-request-timeout=300ms")
+        server = self.start(*flags(lookupd), *timeouts)
+        head = b"HTTP/1.1 200 OK\r\n"
+
+        def drip(send):
+            for byte in itertools.cycle(head + b"X: y\r\n" * 50):
+                send(bytes((byte,)))
+                time.sleep(0.05)
+
+        def flood(before, what):
+            def reply(send):
+                send(before)
+                while True:
+                    send(what)
+            return reply
+        for name, reply in (("drip", drip), ("fields", flood(head, b"X: y\r\n" * 1000)),
+                            ("field", flood(head + b"X: ", b"y" * 10000)),
+                            ("status", flood(b"HTTP/1.1 200 ", b"y" * 10000)),
+                            ("interim", flood(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 100)),
+                            ("body", flood(head + b"\r\n", b" " * 10000)),
+                            ("chunks", flood(head + b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n" * 1000))):
+            with self.subTest(name=name):
+                lookupd.channels_reply = reply
+                before = len(lookupd.asked)
+                consumers = [server.client().subscribe(f"{name}-{number}", "c", 1) for number in range(3)]
+                for number, consumer in enumerate(consumers):
+                    self.publish(server, f"{name}-{number}", b"m")
+                    self.assertEqual(consumer.read_message().body, b"m")
+                    consumer.close()
+                self.assertGreater(len(lookupd.asked), before)
+        self.assertLess(server.rss_bytes(), 500 << 20)
+        # Whoever asked is not stuck.
+        lookupd.channels_reply = None
+        self.publish(server, "well", b"m")
+        server.wait_channel("well", "a", depth=1)
         server.stop()
 
     def test_a_lookupd_that_does_not_say_where_its_http_is_is_not_asked(self):

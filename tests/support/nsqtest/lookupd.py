@@ -25,6 +25,7 @@ class Lookupd:
 
     `answer`: None as it should, else called with (connection, line) for what to send instead: bytes, or None for
     nothing at all. `greet`: None, or called with a new connection; when it returns False the connection is closed.
+    `channels_reply`: None, or called with a function that sends bytes, which is the whole answer to /channels.
     `channels_answer`: None, or the body that answers /channels, which is not answered at all from hold_channels() to
     release_channels()."""
 
@@ -33,6 +34,7 @@ class Lookupd:
         self.greet = None
         self.channels = {}
         self.channels_answer = None
+        self.channels_reply = None
         self.commands = []  # every line that came, over all connections
         self.identified = []  # the JSON of every IDENTIFY
         self.asked = []  # a Request for each of /channels
@@ -170,6 +172,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         lookupd.asked.append(Request(self.path, dict(self.headers)))
         lookupd._free.wait(DEADLINE_S)
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
+        if lookupd.channels_reply is not None:
+            self.close_connection = True
+            try:
+                lookupd.channels_reply(self.wfile.write)
+            except OSError:
+                pass
+            return
         body = lookupd.channels_answer
         if body is None:
             body = json.dumps({"channels": lookupd.channels.get(query["topic"][0], [])}).encode()
