@@ -73,8 +73,9 @@ Server::Server(std::unique_ptr<Launch> launch)
       logger_(*launch_->logger),
       limits_(options::toLimits(launch_->options)),
       info_(infoOf(*launch_)),
-      options_(shownOptions(*launch_, info_), [&logger = logger_](const options::Options& changed) {
-          logger.set_level(logging::toSpdlog(changed.logLevel));
+      options_(shownOptions(*launch_, info_), [this](const options::Options& changed) {
+          logger_.set_level(logging::toSpdlog(changed.logLevel));
+          lookups_->setPeers(changed.lookupdTcpAddresses);
       }) {}
 
 Server::~Server() {
@@ -85,9 +86,11 @@ void Server::start() {
     logger_.info("{}", versionLine());
     logger_.info("ID: {}", launch_->options.nodeId);
     startBroker();
+    makeLookups();
     startLoops();
     addProtocols();
     startPlugins();
+    lookups_->setPeers(launch_->options.lookupdTcpAddresses);
     startHttp();
     startTcp();
 }
@@ -124,6 +127,10 @@ bool Server::stop() {
     // No code of a plugin is running any more.
     if (launch_->plugins) launch_->plugins->stop();
 
+    // Nothing comes or goes any more: lookupds see the server go.
+    if (lookups_) broker_->setListener(nullptr);
+    lookups_.reset();
+
     // Flush and close the broker.
     bool saved = true;
     if (broker_) {
@@ -157,6 +164,14 @@ void Server::startBroker() {
     auto broker = std::make_unique<broker::Broker>(brokerConfig(launch_->options, launch_->data), logger_);
     orThrow(broker->start(), ExitStatus::kDataPath);
     broker_ = std::move(broker);
+}
+
+/// Without peers yet, but from here on it knows of new topics.
+void Server::makeLookups() {
+    const options::Options& options = launch_->options;
+    const cluster::HttpTimeouts timeouts{options.httpClientConnectTimeout, options.httpClientRequestTimeout};
+    lookups_ = std::make_unique<cluster::LookupLoop>(*broker_, info_, timeouts, logger_);
+    broker_->setListener(lookups_.get());
 }
 
 void Server::startLoops() {

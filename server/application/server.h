@@ -5,6 +5,7 @@
 #include "application/launch.h"
 #include "application/token_file.h"
 #include "broker/broker.h"
+#include "cluster/lookup_loop.h"
 #include "http/bearer_token.h"
 #include "http/http_server.h"
 #include "http/router.h"
@@ -41,6 +42,7 @@ public:
 
 private:
     void startBroker();
+    void makeLookups();
     void startLoops();
     void addProtocols();
     void startPlugins();
@@ -59,6 +61,7 @@ private:
     // What is not null has been started. Later ones use earlier ones.
     std::unique_ptr<net::LoopGroup> loops_;
     std::unique_ptr<broker::Broker> broker_;
+    std::unique_ptr<cluster::LookupLoop> lookups_;
     std::unique_ptr<const plugin::HostContext> context_;
     std::unique_ptr<plugin::HostFacade> v2Host_;
     net::ProtocolRegistry protocols_;

@@ -112,6 +112,7 @@ void Broker::onUnused(Topic& topic, Channel& channel) {
         if (topic.channel(channel.name()).get() == &channel &&
             topic.removeChannel(channel.name(), true, saved)) {
             logger_.info("TOPIC({}): deleted ephemeral channel {}", topic.name(), channel.name());
+            tellOf(topic);
         }
     }
     if (topic.isAbandoned()) {
@@ -162,9 +163,11 @@ Result<Broker::TopicPtr> Broker::makeTopic(std::string_view name) {
         if (!firstSeq) return firstSeq.error();
         topic = std::make_shared<Topic>(std::string(name), *context_, firstSeq.value());
         if (auto created = topic->create(); !created) return created.error();
+        logger_.info("TOPIC({}): created", name);
+        if (listener_ != nullptr && listener_->onNewTopic(topic->name())) topic->waitForStart();
         topics_.emplace(name, topic);
     }
-    logger_.info("TOPIC({}): created", name);
+    tellOf(*topic);
     if (!sdk::isEphemeral(name)) metadataChanged();
     return topic;
 }
@@ -175,9 +178,25 @@ Result<Broker::ChannelPtr> Broker::makeChannel(Topic& topic, std::string_view na
     Result<ChannelPtr> channel = topic.makeChannel(name, created);
     if (created) {
         logger_.info("TOPIC({}): new channel({})", topic.name(), name);
+        tellOf(topic);
         if (!sdk::isEphemeral(name)) metadataChanged();
     }
     return channel;
+}
+
+void Broker::startTopic(std::string_view name, std::span<const std::string> channels) {
+    const TopicPtr topic = findTopic(name);
+    if (!topic || !topic->waitsForStart()) return;
+    for (const std::string& channelName : channels) {
+        const Result<ChannelPtr> channel = makeChannel(*topic, channelName);
+        if (!channel)
+            logger_.error("TOPIC({}): channel {} was not made: {}", name, channelName, channel.error().text);
+    }
+    topic->start();
+}
+
+void Broker::tellOf(const Topic& topic) const {
+    if (listener_ != nullptr) listener_->onChanged(topic.name());
 }
 
 void Broker::metadataChanged() {
@@ -206,6 +225,7 @@ Result<void> Broker::removeTopic(const TopicPtr& topic) {
         const auto closed = topic->close();
         lease_->retire(topic->nextSeq());
         topics_.erase(found);
+        tellOf(*topic);
         if (!closed) return closed.error();
         aside = closed.value();
     }
@@ -232,6 +252,7 @@ Result<void> Broker::deleteChannel(std::string_view topicName, std::string_view 
     Result<void> saved;
     if (!topic.value()->removeChannel(name, false, saved)) return {};
     logger_.info("TOPIC({}): deleted channel {}", topicName, name);
+    tellOf(*topic.value());
     if (topic.value()->isAbandoned()) return removeTopic(topic.value());
     metadataChanged();
     return saved ? synced(topic.value()) : saved;
@@ -279,6 +300,20 @@ std::vector<Broker::TopicPtr> Broker::topics() const {
     topics.reserve(topics_.size());
     for (const auto& [name, topic] : topics_) topics.push_back(topic);
     return topics;
+}
+
+std::vector<std::string> Broker::topicNames() const {
+    const std::shared_lock lock{mutex_};
+    std::vector<std::string> names;
+    names.reserve(topics_.size());
+    for (const auto& [name, topic] : topics_) names.push_back(name);
+    return names;
+}
+
+std::optional<KnownTopic> Broker::known(std::string_view topic) const {
+    const TopicPtr found = findTopic(topic);
+    if (!found) return std::nullopt;
+    return found->known();
 }
 
 std::vector<sdk::TopicStats> Broker::stats(const sdk::StatsFilter& filter) const {

@@ -13,11 +13,13 @@
 
 #include "broker/disk_health.h"
 #include "broker/keeper.h"
+#include "broker/known_topic.h"
 #include "broker/metadata_writer.h"
 #include "broker/queue_scan.h"
 #include "broker/stock_export.h"
 #include "broker/syncer.h"
 #include "broker/topic.h"
+#include "broker/topic_listener.h"
 #include "broker/turn_commit.h"
 #include "nsq/sdk/broker.h"
 
@@ -56,6 +58,10 @@ public:
     /// start on it.
     sdk::Result<ExportSummary> exportTo(const std::filesystem::path& directory) const;
 
+    /// Who is told of topics and channels from now on; null: nobody. What was restored is there already.
+    /// THREAD: main, while nobody else uses the broker.
+    void setListener(TopicListener* listener) { listener_ = listener; }
+
     /// Refuses publishes from now on. THREAD: any.
     void refusePublishes() { exiting_.store(true, std::memory_order_release); }
 
@@ -82,6 +88,18 @@ public:
     std::vector<sdk::TopicStats> stats(const sdk::StatsFilter& filter) const override;
     sdk::Result<void> health() const override;
     std::uint64_t damagedBatches() const override;
+
+    // For the topic listener. THREAD: any but a loop.
+
+    std::vector<std::string> topicNames() const;
+
+    /// nullopt: there is no such topic.
+    std::optional<KnownTopic> known(std::string_view topic) const;
+
+    /// Makes the channels, then gives a topic that was told to wait (TopicListener::onNewTopic) its start:
+    /// each channel gets all its messages. Nothing when there is no such topic, or it does not wait. A
+    /// channel that cannot be made is said so in the log.
+    void startTopic(std::string_view topic, std::span<const std::string> channels);
 
     // For publishers and subscriptions.
 
@@ -120,6 +138,7 @@ private:
     sdk::Result<void> finishTopic(Topic& topic) const;
     std::vector<storage::TopicMetadata> metadata() const;
     void metadataChanged();
+    void tellOf(const Topic& topic) const;
     std::vector<TopicPtr> topics() const;
 
     const BrokerConfig config_;
@@ -129,6 +148,7 @@ private:
     QueueScan scan_;
     DiskHealth health_;
     std::unique_ptr<TopicContext> context_;
+    TopicListener* listener_ = nullptr;
 
     mutable std::shared_mutex mutex_;  ///< guards topics_; never held while a topic's lock is taken for long
     std::map<std::string, TopicPtr, std::less<>> topics_;

@@ -56,6 +56,24 @@ sdk::Result<void> Topic::create() {
     return saved;
 }
 
+void Topic::waitForStart() {
+    const std::lock_guard lock{mutex_};
+    waitsForStart_ = true;
+}
+
+bool Topic::waitsForStart() const {
+    const std::lock_guard lock{mutex_};
+    return waitsForStart_;
+}
+
+void Topic::start() {
+    const std::lock_guard lock{mutex_};
+    waitsForStart_ = false;
+    if (closed_) return;
+    distribute();
+    shared_->mark();
+}
+
 // ---- publishing
 
 sdk::Result<std::uint64_t> Topic::append(const sdk::Publication& publication) {
@@ -128,7 +146,7 @@ sdk::Result<void> Topic::outcome(std::uint64_t append) const {
 }
 
 void Topic::distribute() {
-    if (!paused_ && !channels_.empty()) handOver();
+    if (!paused_ && !waitsForStart_ && !channels_.empty()) handOver();
     limitEphemeral();
 }
 
@@ -163,6 +181,14 @@ std::shared_ptr<Channel> Topic::channel(std::string_view name) const {
     const std::lock_guard lock{mutex_};
     const auto found = channels_.find(name);
     return found == channels_.end() ? nullptr : found->second;
+}
+
+KnownTopic Topic::known() const {
+    const std::lock_guard lock{mutex_};
+    KnownTopic known{weak_from_this(), {}};
+    known.channels.reserve(channels_.size());
+    for (const auto& [name, channel] : channels_) known.channels.push_back({name, channel});
+    return known;
 }
 
 sdk::Result<std::shared_ptr<Channel>> Topic::makeChannel(std::string_view channelName, bool& created) {

@@ -12,6 +12,7 @@
 
 #include "broker/channel.h"
 #include "broker/disk_health.h"
+#include "broker/known_topic.h"
 #include "broker/syncer.h"
 #include "broker/topic_shared.h"
 #include "nsq/sdk/broker.h"
@@ -58,6 +59,12 @@ public:
     /// Makes its files, so that a crash does not forget it. Once, before it is used. kStorage.
     sdk::Result<void> create();
 
+    /// Until start() no channel gets anything, as if it were paused; but it does not say so, and a restart
+    /// forgets it. The messages are kept as ever. Before it is used.
+    void waitForStart();
+    bool waitsForStart() const;
+    void start();
+
     /// Becomes what an earlier run left. `metadata` is used where the topic's own state is damaged. Returns
     /// what there is to say about it. kStorage when files cannot be read. Instead of create().
     sdk::Result<std::vector<std::string>> restore(const storage::TopicMetadata& metadata);
@@ -91,6 +98,8 @@ public:
 
     /// The channel of that name, or null.
     std::shared_ptr<Channel> channel(std::string_view name) const;
+
+    KnownTopic known() const;
 
     /// The channel of that name, made if there is none: `created` says so. kDeleted, kStorage.
     sdk::Result<std::shared_ptr<Channel>> makeChannel(std::string_view name, bool& created);
@@ -228,6 +237,7 @@ private:
     std::map<std::string, std::shared_ptr<Channel>, std::less<>> channels_;
     bool hadChannel_ = false;
     bool paused_ = false;
+    bool waitsForStart_ = false;
     bool closed_ = false;
     std::uint64_t messageCount_ = 0;
     std::uint64_t messageBytes_ = 0;

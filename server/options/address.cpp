@@ -10,10 +10,16 @@ namespace nsq::options {
 using sdk::Error;
 using sdk::ErrorCode;
 
+namespace {
+
+Error notAnAddress(std::string_view text, std::string_view why) {
+    return {ErrorCode::kInvalid, fmt::format("\"{}\" is not an address: {}", text, why)};
+}
+
+}  // namespace
+
 sdk::Result<ListenAddress> parseAddress(std::string_view text) {
-    const auto refusal = [text](std::string_view why) {
-        return Error{ErrorCode::kInvalid, fmt::format("\"{}\" is not an address: {}", text, why)};
-    };
+    const auto refusal = [text](std::string_view why) { return notAnAddress(text, why); };
     if (text.empty()) return refusal("it is empty; needs host:port or the path of a unix socket");
     const std::size_t colon = text.rfind(':');
     if (colon == std::string_view::npos) {
@@ -35,6 +41,15 @@ sdk::Result<ListenAddress> parseAddress(std::string_view text) {
     }
     address.host = host;
     return ListenAddress{std::move(address)};
+}
+
+sdk::Result<HostAndPort> parsePeer(std::string_view text) {
+    const auto parsed = parseAddress(text);
+    if (!parsed && !text.empty()) return parsed.error();
+    const auto* const address = parsed ? std::get_if<HostAndPort>(&parsed.value()) : nullptr;
+    if (address == nullptr) return notAnAddress(text, "needs host:port");
+    if (address->port == 0) return notAnAddress(text, "nobody listens on port 0");
+    return *address;
 }
 
 }  // namespace nsq::options

@@ -27,4 +27,8 @@ using ListenAddress = std::variant<HostAndPort, UnixPath>;
 /// Host names are not looked up. THREAD: any.
 sdk::Result<ListenAddress> parseAddress(std::string_view text);
 
+/// An address to connect to: `host:port` with a port that is not 0; no host means this machine. kInvalid.
+/// THREAD: any.
+sdk::Result<HostAndPort> parsePeer(std::string_view text);
+
 }  // namespace nsq::options

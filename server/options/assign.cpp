@@ -85,7 +85,11 @@ struct Assign {
         return {};
     }
     Result<void> operator()(std::vector<std::string> Options::*field) const {
-        if (text.empty()) return notA(text, "a name or a path");
+        if (spec.isAddress) {
+            if (const auto address = parsePeer(text); !address) return address.error();
+        } else if (text.empty()) {
+            return notA(text, "a name or a path");
+        }
         (options.*field).emplace_back(text);
         return {};
     }

@@ -42,6 +42,7 @@ struct Options {
     std::string broadcastAddress;  ///< default: see hostDefaults
     std::int64_t broadcastTcpPort = 0;
     std::int64_t broadcastHttpPort = 0;
+    std::vector<std::string> lookupdTcpAddresses;
     std::string tcpAddress = "0.0.0.0:4150";
     std::string httpAddress = "0.0.0.0:4151";
     std::string httpsAddress = "0.0.0.0:4152";
@@ -80,6 +81,9 @@ struct Options {
     bool deflate = true;
     std::int64_t maxDeflateLevel = 6;
     bool snappy = true;
+
+    Duration httpClientConnectTimeout = std::chrono::seconds(2);
+    Duration httpClientRequestTimeout = std::chrono::seconds(5);
 
     std::int64_t ioThreads = 1;  ///< default: see hostDefaults
     std::int64_t httpThreads = 16;

@@ -1,5 +1,8 @@
 #include "options/runtime_options.h"
 
+#include <Poco/JSON/Parser.h>
+
+#include <optional>
 #include <utility>
 
 #include "options/assign.h"
@@ -15,6 +18,30 @@ namespace {
 
 const Error kInvalidOption{ErrorCode::kInvalid, "INVALID_OPTION"};
 const Error kInvalidValue{ErrorCode::kInvalid, "INVALID_VALUE"};
+
+/// nullopt: the text is no JSON array of texts.
+std::optional<std::vector<std::string>> parseTexts(std::string_view text) {
+    try {
+        const auto parsed = Poco::JSON::Parser{}.parse(std::string{text});
+        std::vector<std::string> texts;
+        for (const Poco::Dynamic::Var& element : *parsed.extract<Poco::JSON::Array::Ptr>()) {
+            texts.push_back(element.extract<std::string>());
+        }
+        return texts;
+    } catch (const Poco::Exception&) {
+        return std::nullopt;
+    }
+}
+
+Result<void> assignElements(Options& options, const OptionSpec& spec, std::string_view value) {
+    const auto elements = parseTexts(value);
+    if (!elements) return kInvalidValue;
+    clear(options, spec);
+    for (const std::string& element : *elements) {
+        if (auto done = assign(options, spec, element); !done) return done;
+    }
+    return {};
+}
 
 }  // namespace
 
@@ -32,7 +59,11 @@ Result<void> RuntimeOptions::set(std::string_view key, std::string_view value) {
     const OptionSpec* spec = findKey(key);
     if (spec == nullptr || !spec->runtime) return kInvalidOption;
     const std::lock_guard lock{mutex_};
-    if (!assign(options_, *spec, value)) return kInvalidValue;
+    Options changed = options_;
+    const auto done =
+        isRepeatable(*spec) ? assignElements(changed, *spec, value) : assign(changed, *spec, value);
+    if (!done) return kInvalidValue;
+    options_ = std::move(changed);
     onChange_(options_);
     return {};
 }

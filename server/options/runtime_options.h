@@ -20,7 +20,7 @@ public:
     /// The value of the option with this key: see sdk::Host::option.
     sdk::Result<Poco::Dynamic::Var> get(std::string_view key) const;
 
-    /// See sdk::Host::setOption.
+    /// See sdk::Host::setOption. What may be given many times is set to the texts of a JSON array.
     sdk::Result<void> set(std::string_view key, std::string_view value);
 
 private:

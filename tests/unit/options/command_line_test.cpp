@@ -99,6 +99,20 @@ TEST_CASE("a policy for the certificates of clients implies that TLS is required
     CHECK(required({"--tls-required=false"}) == TlsRequired::kNone);
 }
 
+TEST_CASE("addresses of lookupds have a host and a port") {
+    const Arguments good{"a:4160", "[::1]:1", ":65535"};
+    Arguments flags;
+    for (const std::string& address : good) flags.push_back("--lookupd-tcp-address=" + address);
+    CHECK(parsed(flags).lookupdTcpAddresses == good);
+    for (const std::string address : {"", "a", "/a/path", "a:", "a:0", "a:65536", "a:x", "::1:4160"}) {
+        CAPTURE(address);
+        const auto options = parse({"--lookupd-tcp-address=" + address});
+        REQUIRE_FALSE(options);
+        CHECK(options.error().text.starts_with("option --lookupd-tcp-address: \"" + address +
+                                               "\" is not an address: "));
+    }
+}
+
 TEST_CASE("each type is read into its field") {
     const Options options =
         parsed({"--msg-timeout=1m30s", "--max-msg-size=0x400", "--log-level=WARN", "--data-path=/data",

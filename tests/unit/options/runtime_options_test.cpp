@@ -71,6 +71,26 @@ TEST_CASE_METHOD(Fixture, "a value that is none changes nothing") {
     CHECK(levels.empty());
 }
 
+TEST_CASE_METHOD(Fixture, "the lookupds can change, all at once") {
+    const auto set = [&](std::string_view value) { return setError("nsqlookupd_tcp_addresses", value); };
+    CHECK(set(R"(["a:4160", "[::1]:4160", ":1"])").empty());
+    CHECK(levels.size() == 1);
+    for (const auto* value :
+         {"", "a:1", "\"a:1\"", "{}", "[1]", "[null]", "null", "[[\"a:1\"]]", "[\"a:1\"", "[\"a:1\"] x",
+          "[\"\"]", "[\"a:1\", \"b\"]", "[\"a:0\"]", "[\"a:x\"]", "[\"a:65536\"]"}) {
+        CAPTURE(value);
+        CHECK(set(value) == "INVALID_VALUE");
+    }
+    CHECK(levels.size() == 1);
+    const auto addresses = options.get("nsqlookupd_tcp_addresses").value();
+    REQUIRE(addresses.size() == 3);
+    CHECK(addresses[0] == "a:4160");
+    CHECK(addresses[2] == ":1");
+    CHECK(set("[]").empty());
+    CHECK(options.get("nsqlookupd_tcp_addresses").value().size() == 0);
+    CHECK(levels.size() == 2);
+}
+
 TEST_CASE_METHOD(Fixture, "other options cannot change") {
     CHECK(setError("max_rdy_count", "5") == "INVALID_OPTION");
     CHECK(options.get("max_rdy_count").value() == 2500);

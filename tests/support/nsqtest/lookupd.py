@@ -1,0 +1,258 @@
+"""Doubles of nsqlookupd that a test can make slow, silent or mad, and real ones."""
+
+import collections
+import http.server
+import json
+import os
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import threading
+import urllib.parse
+
+from .v2 import sized
+from .waiting import DEADLINE_S, wait_until
+from .web import Web
+
+Request = collections.namedtuple("Request", "path headers")
+
+
+class Lookupd:
+    """Speaks nsqlookupd's V1 protocol and the part of its HTTP API that nsqd uses. What it is to do can be changed at
+    any time:
+
+    `answer`: None as it should, else called with (connection, line) for what to send instead: bytes, or None for
+    nothing at all. `greet`: None, or called with a new connection; when it returns False the connection is closed.
+    `channels_reply`: None, or called with a function that sends bytes, which is the whole answer to /channels.
+    `channels_answer`: None, or the body that answers /channels, which is not answered at all from hold_channels() to
+    release_channels()."""
+
+    def __init__(self, port=0, tell_http=True):
+        self.answer = None
+        self.greet = None
+        self.channels = {}
+        self.channels_answer = None
+        self.channels_reply = None
+        self.commands = []  # every line that came, over all connections
+        self.identified = []  # the JSON of every IDENTIFY
+        self.asked = []  # a Request for each of /channels
+        self.connections = 0
+        self._tell_http = tell_http
+        self._open = {}  # connection: what is registered over it, as (topic, channel or "")
+        self._lock = threading.Lock()
+        self._free = threading.Event()
+        self._free.set()
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=100)
+        self.port = self._listener.getsockname()[1]
+        self._http = _HttpServer(("127.0.0.1", 0), _Handler)
+        self._http.lookupd = self
+        self._threads = [threading.Thread(target=self._accept, daemon=True),
+                         threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def registered(self):
+        """{(topic, channel)} as nsqlookupd would know it; the channel is empty for the topic itself."""
+        with self._lock:
+            return set().union(*self._open.values())
+
+    def know_channels(self, topic, *channels):
+        """What /channels tells of the topic."""
+        self.channels[topic] = list(channels)
+
+    def forget(self, topic):
+        """As /topic/delete does: every producer's registrations of the topic are gone."""
+        with self._lock:
+            for mine in self._open.values():
+                mine -= {key for key in mine if key[0] == topic}
+
+    def connected(self):
+        with self._lock:
+            return len(self._open)
+
+    def hold_channels(self):
+        self._free.clear()
+
+    def release_channels(self):
+        self._free.set()
+
+    def disconnect(self):
+        """Closes every connection."""
+        with self._lock:
+            connections = list(self._open)
+        for connection in connections:
+            _shutdown(connection)
+
+    def close(self):
+        """Ends as a killed process does; its port is free then."""
+        self._free.set()
+        _shutdown(self._listener)
+        self._listener.close()
+        self.disconnect()
+        self._http.shutdown()
+        self._http.server_close()
+        for thread in self._threads:
+            thread.join(DEADLINE_S)
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with self._lock:
+                self.connections += 1
+                self._open[connection] = set()
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        try:
+            if self.greet is None or self.greet(connection) is not False:
+                with connection.makefile("rb") as stream:
+                    self._converse(connection, stream)
+        except OSError:
+            pass
+        finally:
+            with self._lock:
+                del self._open[connection]
+            connection.close()
+
+    def _converse(self, connection, stream):
+        if stream.read(4) != b"  V1":
+            return
+        for line in stream:
+            line = line.decode().rstrip("\n")
+            answer = b"OK"
+            if line == "IDENTIFY":
+                self.identified.append(json.loads(stream.read(struct.unpack(">i", stream.read(4))[0])))
+                answer = json.dumps(self._info()).encode()
+            self.commands.append(line)
+            if self.answer is not None:
+                raw = self.answer(connection, line)
+            else:
+                raw = sized(answer)
+                self._note(line, self._open[connection])
+            if raw is not None:
+                connection.sendall(raw)
+
+    def _info(self):
+        info = {"tcp_port": self.port, "version": "1.3.0", "hostname": "double"}
+        if self._tell_http:
+            info.update(http_port=self._http.server_port, broadcast_address="127.0.0.1")
+        return info
+
+    def _note(self, line, mine):
+        """As nsqlookupd: a channel brings its topic, and a topic takes its channels with it."""
+        verb, *names = line.split(" ")
+        if verb not in ("REGISTER", "UNREGISTER"):
+            return
+        topic, channel = names[0], "".join(names[1:])
+        with self._lock:
+            if verb == "REGISTER":
+                mine |= {(topic, ""), (topic, channel)}
+            else:
+                mine -= {key for key in mine if key == (topic, channel) or (not channel and key[0] == topic)}
+
+
+class _HttpServer(http.server.ThreadingHTTPServer):
+    request_queue_size = 100
+    daemon_threads = True
+    block_on_close = False
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        lookupd = self.server.lookupd
+        lookupd.asked.append(Request(self.path, dict(self.headers)))
+        lookupd._free.wait(DEADLINE_S)
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
+        if lookupd.channels_reply is not None:
+            self.close_connection = True
+            try:
+                lookupd.channels_reply(self.wfile.write)
+            except OSError:
+                pass
+            return
+        body = lookupd.channels_answer
+        if body is None:
+            body = json.dumps({"channels": lookupd.channels.get(query["topic"][0], [])}).encode()
+        try:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+        except OSError:
+            pass  # whoever asked did not wait
+
+    def log_message(self, *arguments):
+        pass
+
+
+def _shutdown(connection):
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+
+
+def stock_lookupd():
+    """The path of a real nsqlookupd: from the environment variable STOCK_NSQLOOKUPD, or on the PATH. None: neither."""
+    return os.environ.get("STOCK_NSQLOOKUPD") or shutil.which("nsqlookupd")
+
+
+class StockLookupd:
+    """A real nsqlookupd, to be used as the double is as far as it goes."""
+
+    def __init__(self, program, port=0, http_port=0):
+        self._lines = []
+        self.process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", program, f"--tcp-address=127.0.0.1:{port}",
+             f"--http-address=127.0.0.1:{http_port}", "--broadcast-address=127.0.0.1"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self._reader = threading.Thread(target=self._collect, daemon=True)
+        self._reader.start()
+        self.port = self._port("TCP")
+        self.http_port = self._port("HTTP")
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def registered(self):
+        """{(topic, channel)} that have a producer; the channel is empty for the topic itself."""
+        found = Web(self.http_port).json("GET", "/debug")
+        keys = [key.split(":") for key, producers in found.items() if producers]
+        return {(key, subkey) for category, key, subkey in keys if category in ("topic", "channel")}
+
+    def know_channels(self, topic, *channels):
+        for channel in channels:
+            Web(self.http_port).do("channel/create", topic, channel)
+
+    def forget(self, topic):
+        Web(self.http_port).do("topic/delete", topic)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self._reader.join(DEADLINE_S)
+
+    def _collect(self):
+        with self.process.stderr as stderr:
+            for line in stderr:
+                self._lines.append(line)
+
+    def _port(self, what):
+        pattern = re.compile(what + r": listening on \S+:(\d+)")
+
+        def listening():
+            if self.process.poll() is not None:
+                raise AssertionError("nsqlookupd did not start: " + "".join(self._lines))
+            match = pattern.search("".join(self._lines))
+            return int(match.group(1)) if match else None
+        return wait_until(listening, f"nsqlookupd's {what} port")
