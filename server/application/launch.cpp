@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "application/auth_config.h"
 #include "application/start_error.h"
 #include "logging/logging.h"
 
@@ -98,6 +99,7 @@ std::unique_ptr<plugin::PluginHost> loadPlugins(const options::Options& options)
 
 std::unique_ptr<Launch> prepareLaunch(options::Options options) {
     resolvePaths(options);
+    auth::AuthSettings auth = authSettings(options);
     auto logger = orThrow(logging::makeLogger(options), ExitStatus::kBadOption);
     auto data = orThrow(storage::DataDirectory::open(options.dataPath), ExitStatus::kDataPath);
     // Braces: in this order.
@@ -106,7 +108,8 @@ std::unique_ptr<Launch> prepareLaunch(options::Options options) {
                                               std::move(data),
                                               {"tcp-address", options.tcpAddress},
                                               bindHttp(options.httpAddress),
-                                              loadPlugins(options)}};
+                                              loadPlugins(options),
+                                              std::move(auth)}};
     warnOfUnusedSettings(*launch);
     checkPidfile(launch->options.pidfile);
     return launch;

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "application/bound_socket.h"
+#include "auth/auth_settings.h"
 #include "options/options.h"
 #include "plugin/plugin_host.h"
 #include "storage/data_directory.h"
@@ -20,6 +21,7 @@ struct Launch {
     BoundSocket tcp;
     std::unique_ptr<BoundSocket> http;            ///< null: no HTTP
     std::unique_ptr<plugin::PluginHost> plugins;  ///< loaded, not started
+    auth::AuthSettings auth;
 };
 
 /// Makes the options' paths absolute and takes hold of everything they name. Throws StartError.

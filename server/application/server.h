@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "application/launch.h"
+#include "auth/authorizer.h"
 #include "broker/broker.h"
 #include "http/http_server.h"
 #include "http/router.h"
@@ -35,6 +36,7 @@ public:
 private:
     void startBroker();
     void startLoops();
+    void startAuth();
     void addProtocols();
     void startPlugins();
     void startHttp();
@@ -50,6 +52,7 @@ private:
     // What is not null has been started. Later ones use earlier ones.
     std::unique_ptr<net::LoopGroup> loops_;
     std::unique_ptr<broker::Broker> broker_;
+    std::unique_ptr<auth::Authorizer> authorizer_;
     std::unique_ptr<const plugin::HostContext> context_;
     std::unique_ptr<plugin::HostFacade> v2Host_;
     net::ProtocolRegistry protocols_;

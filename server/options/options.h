@@ -38,6 +38,9 @@ struct Options {
     std::int64_t broadcastHttpPort = 0;
     std::string tcpAddress = "0.0.0.0:4150";
     std::string httpAddress = "0.0.0.0:4151";
+    std::vector<std::string> authHttpAddresses;
+    Duration httpClientConnectTimeout = std::chrono::seconds(2);
+    Duration httpClientRequestTimeout = std::chrono::seconds(5);
 
     std::string dataPath;
     std::string exportDiskqueue;

@@ -104,8 +104,8 @@ Refusal negotiate(const IdentifyRequest& request, const sdk::Limits& limits, Cli
 }
 
 std::string negotiationAnswer(const ClientSettings& settings, const sdk::Limits& limits,
-                              std::string_view version) {
-    // The server's side of TLS, compression and AUTH is off, so these are off whatever was asked for.
+                              std::string_view version, bool authRequired) {
+    // The server's side of TLS and compression is off, so these are off whatever was asked for.
     Poco::JSON::Object answer{Poco::JSON_PRESERVE_KEY_ORDER};
     answer.set("max_rdy_count", limits.maxRdyCount);
     answer.set("version", std::string{version});
@@ -117,7 +117,7 @@ std::string negotiationAnswer(const ClientSettings& settings, const sdk::Limits&
     answer.set("max_deflate_level", limits.maxDeflateLevel);
     answer.set("snappy", false);
     answer.set("sample_rate", settings.sampleRate);
-    answer.set("auth_required", false);
+    answer.set("auth_required", authRequired);
     answer.set("output_buffer_size", settings.outputBufferSize);
     answer.set("output_buffer_timeout", static_cast<std::int64_t>(settings.outputBufferTimeout.count()));
     std::ostringstream text;

@@ -33,7 +33,7 @@ std::optional<ProtocolError> negotiate(const IdentifyRequest& request, const sdk
 
 /// The JSON that answers an IDENTIFY with feature_negotiation. `version` is the NSQ release spoken.
 std::string negotiationAnswer(const ClientSettings& settings, const sdk::Limits& limits,
-                              std::string_view version);
+                              std::string_view version, bool authRequired);
 
 /// The request in nsqd's words, for the log.
 std::string describeForLog(const IdentifyRequest& request);

@@ -33,6 +33,9 @@ struct ClientStats {
     std::string topic;                ///< subscribed to, or empty
     std::string channel;              ///< subscribed to, or empty
     std::vector<PubCount> pubCounts;  ///< messages published, by topic
+    bool authed = false;              ///< it has an authorization; the two below are that one's
+    std::string authIdentity;
+    std::string authIdentityUrl;
 };
 
 /// A channel at one moment.
