@@ -51,6 +51,13 @@ void limitLookups() {
     static_cast<void>(done);
 }
 
+/// Not DNS::resolve, which looks up the name of an address and fails without one.
+net::HostEntry::AddressList addressesOf(const std::string& host) {
+    net::IPAddress address;
+    if (net::IPAddress::tryParse(host, address)) return {address};
+    return net::DNS::hostByName(host).addresses();
+}
+
 net::HTTPRequest requestFor(const ServerAddress& server, const sdk::Credentials& credentials) {
     net::HTTPRequest request{net::HTTPRequest::HTTP_GET, server.target(credentials),
                              net::HTTPMessage::HTTP_1_1};
@@ -106,7 +113,7 @@ sdk::Result<std::string> AuthClient::ask(const ServerAddress& server, const sdk:
 
 AuthClient::Conversation AuthClient::connect(const ServerAddress& server, sdk::Clock::time_point deadline) {
     const auto connectUntil = std::min(deadline, sdk::Clock::now() + settings_.connectTimeout);
-    const net::HostEntry::AddressList addresses = net::DNS::resolve(server.host()).addresses();
+    const net::HostEntry::AddressList addresses = addressesOf(server.host());
     for (std::size_t i = 0; i < addresses.size(); ++i) {
         const net::SocketAddress address{addresses[i], server.port()};
         Conversation made{net::StreamSocket{address.family()}, nullptr};

@@ -59,13 +59,12 @@ void V2Session::onAuthorization(sdk::Result<sdk::AuthorizationPtr> answer) {
         return;
     }
     authorization_ = std::move(answer).value();
-    authIsNew_ = true;
+    authIsNew_ = !authUnanswered_;
     if (std::exchange(authUnanswered_, false)) answerAuth();
     goOn();
 }
 
 void V2Session::answerAuth() {
-    authIsNew_ = false;
     if (authorization_->permissionCount() == 0) {
         refuse({code::kUnauthorized, "AUTH no authorizations found"});
         return;

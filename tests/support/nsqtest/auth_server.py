@@ -32,19 +32,19 @@ def make_certificate(directory, *names):
     return certificate, key
 
 
-class AuthServer(socketserver.ThreadingMixIn, http.server.HTTPServer):
+class AuthServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     """Listens at once. `answer` may be changed at any time: a body, or a function of the query (a dict) that returns
     one, or (status, headers, body). While held (see hold) requests get no answer. THREAD: any."""
 
     daemon_threads = True
     request_queue_size = 1024
 
-    def __init__(self, answer=None, certificate=None):
+    def __init__(self, answer=None, certificate=None, host="127.0.0.1"):
         """`certificate`: see make_certificate; it then speaks HTTPS."""
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__((host, 0), _Handler)
         self.answer = answer or granted(grant())
         self.port = self.server_address[1]
-        self.address = f"127.0.0.1:{self.port}"
+        self.address = f"{host}:{self.port}"
         self.url = f"{'https' if certificate else 'http'}://{self.address}/auth"
         self.requests = []  # (method, path, headers, query) of each
         self._open = threading.Event()
