@@ -3,7 +3,7 @@
 
 # What building and running takes (Debian 12).
 build_packages=(g++ cmake ninja-build libpoco-dev libboost1.81-dev libspdlog-dev catch2 libtomlplusplus-dev
-    libssl-dev libsnappy-dev zlib1g-dev libc-ares-dev openssl python3 curl)
+    libssl-dev libre2-dev libsnappy-dev zlib1g-dev libc-ares-dev openssl python3 curl)
 
 say() { printf '%s\n' "$*" >&2; }
 

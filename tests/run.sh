@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . etc/setup.sh
 
-need_packages "to build and test nsqd" "${build_packages[@]}" python3-venv util-linux
+need_packages "to build and test nsqd" "${build_packages[@]}" python3-venv openssl util-linux
 build build "" -DCMAKE_BUILD_TYPE=Release
 say "Running the tests"
 exec ctest --test-dir build --output-on-failure -j2 "$@"

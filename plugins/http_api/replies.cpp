@@ -56,6 +56,7 @@ HttpResponse errorReply(const sdk::Error& error) {
         case ErrorCode::kTooManyConsumers:
         case ErrorCode::kNotInFlight:
         case ErrorCode::kNotOwner:
+        case ErrorCode::kAuthFailed:
         case ErrorCode::kInternal:
             break;
     }

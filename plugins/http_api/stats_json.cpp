@@ -49,6 +49,9 @@ Object::Ptr clientJson(const StatsReport& report, const sdk::ClientStats& client
     json->set("deflate", client.deflate);
     json->set("snappy", client.snappy);
     json->set("user_agent", client.userAgent);
+    if (client.authed) json->set("authed", true);
+    if (!client.authIdentity.empty()) json->set("auth_identity", client.authIdentity);
+    if (!client.authIdentityUrl.empty()) json->set("auth_identity_url", client.authIdentityUrl);
     if (const auto counts = report.pubCountsOf(client); !counts.empty()) {
         Array::Ptr list = new Array;
         for (const sdk::PubCount& count : counts) {

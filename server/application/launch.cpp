@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "application/auth_config.h"
 #include "application/start_error.h"
 #include "application/token_file.h"
 #include "logging/logging.h"
@@ -127,6 +128,7 @@ std::unique_ptr<plugin::PluginHost> loadPlugins(const options::Options& options)
 std::unique_ptr<Launch> prepareLaunch(options::Options options) {
     resolvePaths(options);
     readToken(options);
+    auth::AuthSettings auth = authSettings(options);
     auto logger = orThrow(logging::makeLogger(options), ExitStatus::kBadOption);
     auto tls = loadTls(options);
     const std::string httpsAddress = tls ? options.httpsAddress : std::string{};
@@ -141,7 +143,8 @@ std::unique_ptr<Launch> prepareLaunch(options::Options options) {
                    bindIfWanted("http-address", options.httpAddress),
                    bindIfWanted("https-address", httpsAddress),
                    bindIfWanted("http-readonly-address", options.httpReadonlyAddress),
-                   loadPlugins(options)}};
+                   loadPlugins(options),
+                   std::move(auth)}};
     warnOfUnusedSettings(*launch);
     checkPidfile(launch->options.pidfile);
     return launch;

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "application/bound_socket.h"
+#include "auth/auth_settings.h"
 #include "net/tls_context.h"
 #include "options/options.h"
 #include "plugin/plugin_host.h"
@@ -24,6 +25,7 @@ struct Launch {
     std::unique_ptr<BoundSocket> https;           ///< null: no HTTPS
     std::unique_ptr<BoundSocket> httpReadonly;    ///< null: not wanted
     std::unique_ptr<plugin::PluginHost> plugins;  ///< loaded, not started
+    auth::AuthSettings auth;
 };
 
 /// Makes the options' paths absolute and takes hold of everything they name. Throws StartError.

@@ -88,6 +88,7 @@ void Server::start() {
     startBroker();
     makeLookups();
     startLoops();
+    startAuth();
     addProtocols();
     startPlugins();
     lookups_->setPeers(launch_->options.lookupdTcpAddresses);
@@ -124,6 +125,9 @@ bool Server::stop() {
         loops_->stop();
     }
 
+    // Nobody waits for an auth server any more: break off what they are asked.
+    if (authorizer_) authorizer_->stop();
+
     // No code of a plugin is running any more.
     if (launch_->plugins) launch_->plugins->stop();
 
@@ -148,6 +152,7 @@ bool Server::stop() {
     // Destroy the plugins, unload last.
     launch_->plugins.reset();
     broker_.reset();
+    authorizer_.reset();
     loops_.reset();
     return saved;
 }
@@ -179,6 +184,12 @@ void Server::startLoops() {
                                                   launch_->tls.get());
     loops->start();
     loops_ = std::move(loops);
+}
+
+void Server::startAuth() {
+    auto authorizer = std::make_unique<auth::Authorizer>(launch_->auth);
+    orThrow(authorizer->start(), ExitStatus::kBadOption);
+    authorizer_ = std::move(authorizer);
 }
 
 void Server::addProtocols() {
@@ -254,6 +265,7 @@ plugin::HostContext Server::hostContext() {
         .setOption = [this](std::string_view name,
                             std::string_view value) { return options_.set(name, value); },
         .clients = [this] { return loops_->clients(); },
+        .authorizer = *authorizer_,
         .addProtocol =
             [this](sdk::Magic magic, std::shared_ptr<sdk::Protocol> protocol) {
                 return protocols_.add(magic, protocol);

@@ -4,6 +4,7 @@
 
 #include "application/launch.h"
 #include "application/token_file.h"
+#include "auth/authorizer.h"
 #include "broker/broker.h"
 #include "cluster/lookup_loop.h"
 #include "http/bearer_token.h"
@@ -44,6 +45,7 @@ private:
     void startBroker();
     void makeLookups();
     void startLoops();
+    void startAuth();
     void addProtocols();
     void startPlugins();
     void startHttp();
@@ -62,6 +64,7 @@ private:
     std::unique_ptr<net::LoopGroup> loops_;
     std::unique_ptr<broker::Broker> broker_;
     std::unique_ptr<cluster::LookupLoop> lookups_;
+    std::unique_ptr<auth::Authorizer> authorizer_;
     std::unique_ptr<const plugin::HostContext> context_;
     std::unique_ptr<plugin::HostFacade> v2Host_;
     net::ProtocolRegistry protocols_;

@@ -2,15 +2,14 @@
 
 #include <pthread.h>
 
-#include <string>
 #include <utility>
 
 #include "net/blocked_signals.h"
 
 namespace nsq::http {
 
-WorkerPool::WorkerPool(int threads, std::size_t queueLimit)
-    : threadCount_(threads), queueLimit_(queueLimit) {}
+WorkerPool::WorkerPool(int threads, std::size_t queueLimit, std::string name)
+    : threadCount_(threads), queueLimit_(queueLimit), name_(std::move(name)) {}
 
 WorkerPool::~WorkerPool() {
     stop();
@@ -20,7 +19,7 @@ void WorkerPool::start() {
     const net::BlockedSignals blocked;
     for (int number = 0; number < threadCount_; ++number) {
         std::thread& thread = threads_.emplace_back([this] { work(); });
-        pthread_setname_np(thread.native_handle(), ("http-" + std::to_string(number)).c_str());
+        pthread_setname_np(thread.native_handle(), (name_ + '-' + std::to_string(number)).c_str());
     }
 }
 

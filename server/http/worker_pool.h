@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -22,8 +23,9 @@ public:
 /// Threads for work that may block, with a queue that has an end.
 class WorkerPool {
 public:
-    /// `threads` is at least 1; `queueLimit` jobs may wait beside those that run.
-    WorkerPool(int threads, std::size_t queueLimit);
+    /// `threads` is at least 1; `queueLimit` jobs may wait beside those that run. `name` begins the threads'
+    /// names.
+    WorkerPool(int threads, std::size_t queueLimit, std::string name = "http");
 
     /// Stops, if that was not done.
     ~WorkerPool();
@@ -43,6 +45,7 @@ private:
 
     const int threadCount_;
     const std::size_t queueLimit_;
+    const std::string name_;
     std::mutex mutex_;  ///< guards the next three
     std::condition_variable changed_;
     std::deque<std::shared_ptr<Job>> queue_;

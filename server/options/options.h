@@ -56,6 +56,7 @@ struct Options {
     std::string httpReadonlyAddress;
     std::string httpAuthToken;
     std::string httpAuthTokenFile;
+    std::vector<std::string> authHttpAddresses;
 
     std::string dataPath;
     std::string exportDiskqueue;

@@ -30,6 +30,7 @@ struct HostContext {
     std::function<sdk::Result<Poco::Dynamic::Var>(std::string_view name)> option;
     std::function<sdk::Result<void>(std::string_view name, std::string_view value)> setOption;
     std::function<std::vector<sdk::ClientStats>()> clients;
+    sdk::Authorizer& authorizer;
 
     /// What these are given stays safe to destroy after the plugin is gone. Their errors name the magic or
     /// route.
@@ -55,6 +56,7 @@ public:
         return context_.setOption(name, value);
     }
     std::vector<sdk::ClientStats> clients() override { return context_.clients(); }
+    sdk::Authorizer& authorizer() override { return context_.authorizer; }
 
 private:
     const HostContext& context_;

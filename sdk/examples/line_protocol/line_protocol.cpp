@@ -87,6 +87,9 @@ private:
 class LinePlugin final : public sdk::Plugin {
 public:
     sdk::Result<void> start(sdk::Host& host, sdk::Registrar& registrar) override {
+        // Its lines have no place for a secret. An error here stops the server's start.
+        if (host.authorizer().required())
+            return sdk::Error{sdk::ErrorCode::kInvalid, "LINE has no AUTH, which this server requires"};
         return registrar.addProtocol(kMagic, std::make_shared<LineProtocol>(host));
     }
 };

@@ -115,7 +115,8 @@ Upgrades agreedUpgrades(const IdentifyRequest& request, const sdk::Limits& limit
 }
 
 std::string negotiationAnswer(const ClientSettings& settings, const Upgrades& upgrades,
-                              const sdk::Limits& limits, std::string_view version) {
+                              const sdk::Limits& limits, std::string_view version,
+                              bool authRequired) {
     Poco::JSON::Object answer{Poco::JSON_PRESERVE_KEY_ORDER};
     answer.set("max_rdy_count", limits.maxRdyCount);
     answer.set("version", std::string{version});
@@ -127,7 +128,7 @@ std::string negotiationAnswer(const ClientSettings& settings, const Upgrades& up
     answer.set("max_deflate_level", limits.maxDeflateLevel);
     answer.set("snappy", upgrades.snappy);
     answer.set("sample_rate", settings.sampleRate);
-    answer.set("auth_required", false);
+    answer.set("auth_required", authRequired);
     answer.set("output_buffer_size", settings.outputBufferSize);
     answer.set("output_buffer_timeout", static_cast<std::int64_t>(settings.outputBufferTimeout.count()));
     std::ostringstream text;

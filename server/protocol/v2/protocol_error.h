@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,9 @@ struct ProtocolError {
     /// As on the wire: `<code> <description>`.
     std::string text() const;
 };
+
+/// The size of a command's body is not in 1..max.
+ProtocolError badBodySize(std::string_view command, std::int64_t size, std::int64_t max);
 
 /// `command` does not fit to what the client did before.
 ProtocolError badState(std::string_view command);
@@ -34,6 +38,9 @@ inline constexpr std::string_view kReqFailed = "E_REQ_FAILED";
 inline constexpr std::string_view kTouchFailed = "E_TOUCH_FAILED";
 inline constexpr std::string_view kIdentifyFailed = "E_IDENTIFY_FAILED";
 inline constexpr std::string_view kAuthDisabled = "E_AUTH_DISABLED";
+inline constexpr std::string_view kAuthFailed = "E_AUTH_FAILED";
+inline constexpr std::string_view kAuthFirst = "E_AUTH_FIRST";
+inline constexpr std::string_view kUnauthorized = "E_UNAUTHORIZED";
 }  // namespace code
 
 }  // namespace nsq::v2

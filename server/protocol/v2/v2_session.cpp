@@ -36,6 +36,7 @@ V2Session::V2Session(sdk::Host& host, sdk::Connection& connection)
       heartbeat_(connection, answers_),
       tlsMissing_(limits_.tlsRequired),
       mpub_(limits_.maxMsgSize, limits_.maxBodySize),
+      authRequired_(host.authorizer().required()),
       delivery_(connection) {
     heartbeat_.start(settings_.heartbeatInterval);
 }
@@ -175,7 +176,7 @@ void V2Session::end(std::string_view reason) {
 void V2Session::endIfAnswered() {
     if (closed_ || answers_.owed() > 0) return;
     if (ended_) return close(endReason_);
-    if (inputEnded_ && !(waiting_ && inputLeft_)) close("the client hung up");
+    if (inputEnded_ && !willGoOn()) close("the client hung up");
 }
 
 void V2Session::close(std::string_view reason) {
@@ -186,7 +187,7 @@ void V2Session::close(std::string_view reason) {
 
 /// What the input waited for may have come.
 void V2Session::goOn() {
-    if (waiting_ && !inputIsOver() && connection_.outputRoom() > 0) {
+    if (waiting_ && !authRequest_ && !inputIsOver() && connection_.outputRoom() > 0) {
         waiting_ = false;
         if (inputLeft_) return connection_.resumeInput();
     }
@@ -210,7 +211,7 @@ void V2Session::onTimer() {
 
 bool V2Session::onInputEnd() {
     inputEnded_ = true;
-    return answers_.owed() > 0 || (waiting_ && inputLeft_);
+    return answers_.owed() > 0 || willGoOn();
 }
 
 void V2Session::onTlsFailed(std::string_view reason) {
@@ -233,6 +234,11 @@ void V2Session::describe(sdk::ClientStats& stats) const {
     stats.sampleRate = settings_.sampleRate;
     stats.topic = topic_;
     stats.channel = channel_;
+    stats.authed = authorization_ != nullptr;
+    if (authorization_) {
+        stats.authIdentity = authorization_->identity();
+        stats.authIdentityUrl = authorization_->identityUrl();
+    }
     for (const auto& [topic, count] : published_) stats.pubCounts.push_back({topic, count});
 }
 

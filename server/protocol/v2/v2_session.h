@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "nsq/sdk/authorizer.h"
 #include "nsq/sdk/broker.h"
 #include "nsq/sdk/host.h"
 #include "nsq/sdk/session.h"
@@ -24,8 +25,12 @@ namespace nsq::v2 {
 /// One client of the V2 protocol. THREAD: the connection's loop.
 ///
 /// Publishes may be pipelined; a command with an answer of its own waits until all of them have theirs. Input
-/// also waits while the client does not take its answers. FINs that follow each other are finished together.
-class V2Session final : public sdk::Session, private sdk::PublishListener, private sdk::SubscriptionListener {
+/// also waits while the client does not take its answers, and while an auth server is asked. FINs that follow
+/// each other are finished together.
+class V2Session final : public sdk::Session,
+                        private sdk::PublishListener,
+                        private sdk::SubscriptionListener,
+                        private sdk::AuthorizationListener {
 public:
     V2Session(sdk::Host& host, sdk::Connection& connection);
 
@@ -75,12 +80,14 @@ private:
     void close(std::string_view reason);
     void goOn();
     bool inputIsOver() const { return ended_ || closed_; }
+    bool willGoOn() const { return authRequest_ || (waiting_ && inputLeft_); }
 
     // v2_session_publish.cpp
     Progress pub(const Command& command);
     Progress mpub(const Command& command);
     Progress dpub(const Command& command);
     Progress publishOne(const Command& command, Publish kind, std::chrono::milliseconds delay);
+    std::optional<Progress> authorizePublish(Publish kind, std::string_view topic);
     Progress publish(Publish kind, const sdk::Publication& publication, std::size_t bytes);
     void countPublished(std::string_view topic, std::size_t count);
     void onPublished(std::span<const sdk::PublishOutcome> outcomes) override;
@@ -89,8 +96,16 @@ private:
     Progress identify(const Command& command);
     Progress negotiateFeatures(const IdentifyRequest& request, std::size_t bytes);
     void upgrade(const Upgrades& upgrades);
-    Progress auth(const Command& command);
     Progress sub(const Command& command);
+
+    // v2_session_auth.cpp
+    Progress auth(const Command& command);
+    std::optional<Progress> authorize(std::string_view command, sdk::Permission permission,
+                                      std::string_view topic, std::string_view channel);
+    void askAuthorizer();
+    sdk::Credentials credentials() const;
+    void onAuthorization(sdk::Result<sdk::AuthorizationPtr> answer) override;
+    void answerAuth();
 
     // v2_session_consume.cpp
     Progress rdy(const Command& command);
@@ -117,7 +132,7 @@ private:
 
     // Where the input stands.
     bool magicSeen_ = false;
-    bool waiting_ = false;  ///< for owed answers, or for room in the output
+    bool waiting_ = false;  ///< for owed answers, room in the output, or the authorizer
     bool tlsMissing_;       ///< the server requires it
     bool compressed_ = false;
     bool upgraded_ = false;    ///< the input behind the current command goes through a new filter first
@@ -136,6 +151,12 @@ private:
     std::map<std::string, std::uint64_t, std::less<>> published_;  ///< messages by topic
     decltype(published_)::iterator lastPublished_ = published_.end();
 
+    const bool authRequired_;
+    std::string secret_;                   ///< the one of AUTH; for the next time
+    sdk::AuthorizationPtr authorization_;  ///< null before AUTH has succeeded
+    bool authUnanswered_ = false;          ///< AUTH itself waits, not a command after it
+    bool authIsNew_ = false;               ///< the command that waited has not been tried yet
+
     std::string topic_;    ///< subscribed to
     std::string channel_;  ///< subscribed to
     std::uint64_t finishCount_ = 0;
@@ -145,6 +166,7 @@ private:
     std::unique_ptr<sdk::Publisher> publisher_;        ///< opened by the first publish
     std::unique_ptr<sdk::Subscription> subscription_;  ///< there from SUB on
     Delivery delivery_;
+    std::unique_ptr<sdk::AuthorizationRequest> authRequest_;  ///< there while the authorizer is asked
 };
 
 }  // namespace nsq::v2

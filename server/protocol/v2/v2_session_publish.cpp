@@ -73,8 +73,9 @@ V2Session::Progress V2Session::publishOne(const Command& command, Publish kind, 
         return refuse(
             badSize(kKinds[static_cast<std::size_t>(kind)].command, sized.size, limits_.maxMsgSize));
     }
-    return publish(kind, {command.line.parameter(0), {&sized.body, 1}, delay},
-                   command.lineBytes + sized.bytes);
+    const std::string_view topic = command.line.parameter(0);
+    if (const auto refused = authorizePublish(kind, topic)) return *refused;
+    return publish(kind, {topic, {&sized.body, 1}, delay}, command.lineBytes + sized.bytes);
 }
 
 V2Session::Progress V2Session::mpub(const Command& command) {
@@ -86,6 +87,8 @@ V2Session::Progress V2Session::mpub(const Command& command) {
         error.description = std::string{code::kBadTopic} + ' ' + error.description;
         return refuse(error);
     }
+    // As in nsqd before the body, of the others behind it.
+    if (const auto refused = authorizePublish(Publish::kMpub, topic)) return *refused;
     switch (mpub_.read(command.rest)) {
         case MpubReader::State::kIncomplete:
             return incomplete(command.lineBytes + mpub_.size());
@@ -99,6 +102,11 @@ V2Session::Progress V2Session::mpub(const Command& command) {
         publish(Publish::kMpub, {topic, bodies_, milliseconds{0}}, command.lineBytes + mpub_.size());
     emptyScratch(bodies_);
     return progress;
+}
+
+std::optional<V2Session::Progress> V2Session::authorizePublish(Publish kind, std::string_view topic) {
+    const std::string_view command = kKinds[static_cast<std::size_t>(kind)].command;
+    return authorize(command, sdk::Permission::kPublish, topic, {});
 }
 
 /// Publishes what a command of `bytes` holds; its answer follows with the outcome.

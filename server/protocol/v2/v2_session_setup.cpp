@@ -1,4 +1,4 @@
-// IDENTIFY, AUTH and SUB.
+// IDENTIFY and SUB.
 
 #include "nsq/sdk/names.h"
 #include "protocol/v2/sized_body.h"
@@ -8,12 +8,6 @@
 namespace nsq::v2 {
 
 namespace {
-
-ProtocolError badBodySize(std::string_view command, std::int64_t size, std::int64_t max) {
-    const std::string text{command};
-    if (size <= 0) return {code::kBadBody, text + " invalid body size " + std::to_string(size)};
-    return {code::kBadBody, text + " body too big " + std::to_string(size) + " > " + std::to_string(max)};
-}
 
 ProtocolError subFailed(const sdk::Error& error) {
     if (error.code == sdk::ErrorCode::kDeleted)
@@ -58,7 +52,7 @@ V2Session::Progress V2Session::negotiateFeatures(const IdentifyRequest& request,
     if (compressed_ && (upgrades.snappy || upgrades.deflate)) {
         return refuse({code::kIdentifyFailed, "IDENTIFY failed the connection is compressed already"});
     }
-    answer(negotiationAnswer(settings_, upgrades, limits_, host_.info().version));
+    answer(negotiationAnswer(settings_, upgrades, limits_, host_.info().version, authRequired_));
     upgrade(upgrades);
     return done(bytes);
 }
@@ -88,16 +82,6 @@ void V2Session::upgrade(const Upgrades& upgrades) {
     }
 }
 
-V2Session::Progress V2Session::auth(const Command& command) {
-    if (state_ != sdk::ClientState::kInit) return refuse(badState("AUTH"));
-    if (command.line.parameters() > 0) return refuse({code::kInvalid, "AUTH invalid number of parameters"});
-    const SizedBody sized = readSizedBody(command.rest, limits_.maxBodySize);
-    if (sized.state == SizedBody::State::kIncomplete) return incomplete(command.lineBytes + sized.bytes);
-    if (sized.state == SizedBody::State::kBad)
-        return refuse(badBodySize("AUTH", sized.size, limits_.maxBodySize));
-    return refuse({code::kAuthDisabled, "AUTH disabled"});
-}
-
 V2Session::Progress V2Session::sub(const Command& command) {
     if (state_ != sdk::ClientState::kInit) return refuse(badState("SUB"));
     if (!heartbeat_.enabled()) return refuse({code::kInvalid, "cannot SUB with heartbeats disabled"});
@@ -111,6 +95,7 @@ V2Session::Progress V2Session::sub(const Command& command) {
     if (!sdk::isValidChannelName(channel)) {
         return refuse({code::kBadChannel, "SUB channel name " + quoted(channel) + " is not valid"});
     }
+    if (const auto refused = authorize("SUB", sdk::Permission::kSubscribe, topic, channel)) return *refused;
     const sdk::SubscribeOptions options{settings_.msgTimeout, settings_.sampleRate};
     sdk::Result<std::unique_ptr<sdk::Subscription>> joined =
         host_.broker().subscribe(topic, channel, options, connection_.loop(), *this);

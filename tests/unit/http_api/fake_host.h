@@ -13,6 +13,7 @@
 
 #include "nsq/sdk/host.h"
 #include "nsq/sdk/http.h"
+#include "nsq/sdk/testing/fake_authorizer.h"
 
 namespace nsq::http_api::test {
 
@@ -142,8 +143,10 @@ public:
         ++clientsAsked;
         return clientList;
     }
+    sdk::Authorizer& authorizer() override { return fakeAuthorizer; }
 
     FakeBroker fakeBroker;
+    sdk::testing::FakeAuthorizer fakeAuthorizer;
     sdk::Limits serverLimits;
     sdk::ServerInfo serverInfo;
     std::map<std::string, Poco::Dynamic::Var> options;

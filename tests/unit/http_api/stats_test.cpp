@@ -113,6 +113,18 @@ TEST_CASE("/stats in JSON has nsqd's fields in nsqd's order") {
             kTls + "]}");
 }
 
+TEST_CASE("/stats in JSON tells who a client has authenticated as, when it has") {
+    FakeHost host;
+    fill(host);
+    host.clientList[0].authed = true;
+    CHECK(json(host, {}).find("\"user_agent\":\"\",\"authed\":true,\"pub_counts\"") != std::string::npos);
+    host.clientList[0].authIdentity = "me";
+    host.clientList[0].authIdentityUrl = "u";
+    CHECK(json(host, {}).find(
+              "\"user_agent\":\"\",\"authed\":true,\"auth_identity\":\"me\",\"auth_identity_url\":\"u\","
+              "\"pub_counts\"") != std::string::npos);
+}
+
 TEST_CASE("/stats tells of damaged files, whatever topic it is asked about") {
     FakeHost host;
     fill(host);

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "nsq/sdk/testing/fake_authorizer.h"
 #include "plugin/plugin_host.h"
 
 /// What the tests of this folder share.
@@ -105,6 +106,7 @@ public:
                     return {};
                 },
                 [] { return std::vector<sdk::ClientStats>(3); },
+                authorizer,
                 [this](sdk::Magic magic, std::shared_ptr<sdk::Protocol> protocol) -> sdk::Result<void> {
                     const bool added =
                         protocols.emplace(std::string(magic.data(), 4), std::move(protocol)).second;
@@ -136,6 +138,7 @@ public:
         return spdlog::logger("test", std::move(sink));
     }();
     NoBroker broker;
+    sdk::testing::FakeAuthorizer authorizer;
     sdk::Limits limits;
     sdk::ServerInfo info;
     std::map<std::string, Poco::AutoPtr<Poco::Util::AbstractConfiguration>> settings;

@@ -205,3 +205,14 @@ TEST_CASE("line protocol: a line that is too long ends the connection after the 
     CHECK(example.line->takeAnswers() == "ok\nerror line too long\n");
     CHECK(example.line->closed());
 }
+
+TEST_CASE("line protocol: it does not start where clients have to AUTH") {
+    FakeServer server;
+    SlowBroker broker;
+    plugin::PluginHost host;
+    server.authorizer.require(true);
+    REQUIRE(host.load(testPlugin("line_protocol")).ok());
+    const auto started = host.start(server.contextWith(broker));
+    REQUIRE_FALSE(started.ok());
+    CHECK(started.error().text.find("LINE has no AUTH") != std::string::npos);
+}

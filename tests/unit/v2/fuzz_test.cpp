@@ -63,14 +63,25 @@ private:
     std::mt19937 random_;
 };
 
-/// One client's life. Returns how many commands' worth of answers it got.
+/// Answers some of what the authorizer is asked.
+void authorize(sdk::testing::FakeHost& host, const Client& client, Fuzzer& fuzzer) {
+    if (host.fakeAuthorizer.open() == 0 || fuzzer.below(2) == 0) return;
+    if (fuzzer.below(30) == 0) return host.fakeAuthorizer.fail("no");
+    sdk::testing::FakeAuthorization authorization;
+    authorization.expiresAt = client.loop.now() + std::chrono::milliseconds{fuzzer.below(1000)};
+    host.fakeAuthorizer.grant(authorization);
+}
+
+/// One client's life. Every fourth has to AUTH. Returns how many commands' worth of answers it got.
 std::size_t live(std::uint32_t seed) {
     Fuzzer fuzzer{seed};
     sdk::testing::FakeHost host;
     host.limitValues.maxBodySize = 2000;
     host.limitValues.maxMsgSize = 1000;
+    host.fakeAuthorizer.require(seed % 4 == 0);
     Client client{host};
     client.connection.setRoom(2000);
+    if (host.fakeAuthorizer.required()) client.connection.receive("AUTH\n" + sized("x"));
     client.connection.receive("SUB t c\nRDY 3\n");
     std::size_t answers = 0;
     std::size_t received = 0;
@@ -84,6 +95,7 @@ std::size_t live(std::uint32_t seed) {
         client.connection.receive(input.substr(cut));
         received += input.size();
         if (fuzzer.below(5) == 0) host.fakeBroker.releaseOutcomes(fuzzer.below(3));
+        authorize(host, client, fuzzer);
         client.passTime(std::chrono::milliseconds{fuzzer.below(200)});
         client.connection.endTurn();
         REQUIRE(client.connection.pending() <= client.session->maxPending() + input.size());

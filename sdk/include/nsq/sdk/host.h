@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "nsq/sdk/authorizer.h"
 #include "nsq/sdk/broker.h"
 #include "nsq/sdk/result.h"
 #include "nsq/sdk/stats.h"
@@ -82,6 +83,9 @@ public:
     /// Every connection with a session, in no order. Asks each loop and waits for it, a second at most.
     /// THREAD: any but a loop.
     virtual std::vector<ClientStats> clients() = 0;
+
+    /// What a protocol asks, if it is required, before it serves a client.
+    virtual Authorizer& authorizer() = 0;
 
 protected:
     virtual ~Host() = default;

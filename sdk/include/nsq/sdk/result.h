@@ -19,6 +19,7 @@ enum class ErrorCode {
     kNotInFlight,       ///< no message with this id is in flight on the channel
     kNotOwner,          ///< the message is in flight to another subscription
     kExiting,           ///< the server is stopping
+    kAuthFailed,        ///< the auth servers gave no good answer; the text says why
     kStorage,           ///< the disk refused; the text says why
     kInvalid,           ///< an argument is out of its range; the text says which
     kInternal,          ///< a bug; the text is for its report

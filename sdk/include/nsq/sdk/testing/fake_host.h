@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nsq/sdk/host.h"
+#include "nsq/sdk/testing/fake_authorizer.h"
 #include "nsq/sdk/testing/fake_broker.h"
 
 namespace nsq::sdk::testing {
@@ -22,6 +23,7 @@ public:
     std::map<std::string, Poco::Dynamic::Var, std::less<>> options;  ///< setOption changes those that exist
     std::vector<ClientStats> clientList;
     FakeBroker fakeBroker;
+    FakeAuthorizer fakeAuthorizer;
 
     /// What was logged at debug and above: one line each, `level text`.
     std::string logged() const { return log_.str(); }
@@ -34,6 +36,7 @@ public:
     Result<Poco::Dynamic::Var> option(std::string_view name) const override;
     Result<void> setOption(std::string_view name, std::string_view value) override;
     std::vector<ClientStats> clients() override { return clientList; }
+    Authorizer& authorizer() override { return fakeAuthorizer; }
 
 private:
     std::ostringstream log_;
