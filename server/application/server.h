@@ -12,6 +12,7 @@
 #include "nsq/sdk/host.h"
 #include "options/runtime_options.h"
 #include "plugin/host_context.h"
+#include "stats/statsd_loop.h"
 
 namespace nsq::app {
 
@@ -39,6 +40,7 @@ private:
     void startPlugins();
     void startHttp();
     void startTcp();
+    void startStatsd();
     plugin::HostContext hostContext();
 
     const std::unique_ptr<Launch> launch_;
@@ -56,6 +58,7 @@ private:
     http::Router router_;
     std::unique_ptr<http::HttpServer> http_;
     std::unique_ptr<net::Listener> tcp_;
+    std::unique_ptr<stats::StatsdLoop> statsd_;
 };
 
 }  // namespace nsq::app

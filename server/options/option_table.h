@@ -13,12 +13,23 @@
 namespace nsq::options {
 
 /// Where an option is kept; its type is the option's type. A vector is given many times, an array in the
-/// file.
-using Field = std::variant<bool Options::*, std::int64_t Options::*, Duration Options::*,
-                           std::string Options::*, LogLevel Options::*, std::vector<std::string> Options::*>;
+/// file; one of numbers can be given as a text with commas as well. The numbers are parts of 1.
+using Field =
+    std::variant<bool Options::*, std::int64_t Options::*, Duration Options::*, std::string Options::*,
+                 LogLevel Options::*, std::vector<std::string> Options::*, std::vector<double> Options::*>;
 
 /// Headings of --help, in this order.
-enum class Group { kGeneral, kLogging, kNetwork, kStorage, kMessages, kClients, kPlugins, kIgnored };
+enum class Group {
+    kGeneral,
+    kLogging,
+    kNetwork,
+    kStorage,
+    kMessages,
+    kClients,
+    kStatistics,
+    kPlugins,
+    kIgnored
+};
 
 /// Smallest and largest value: of an integer, or of a duration in nanoseconds.
 struct Range {
@@ -41,6 +52,7 @@ struct OptionSpec {
     bool canBeEmpty = false;                      ///< an address: empty is to listen on none
     std::span<const std::string_view> choices{};  ///< of a string: what it may be; empty: anything
     bool needsText = false;                       ///< of a string: empty is not a way to leave it out
+    bool isRemote = false;                        ///< an address to send to: a host and a port, or empty
 };
 
 /// Every option, by group.
@@ -51,6 +63,7 @@ const OptionSpec* findFlag(std::string_view flag);
 const OptionSpec* findKey(std::string_view key);
 
 bool isBool(const OptionSpec& spec);
+bool isNumbers(const OptionSpec& spec);
 bool isRepeatable(const OptionSpec& spec);
 
 std::string_view groupName(Group group);
