@@ -7,7 +7,7 @@
 #include <chrono>
 #include <sstream>
 
-#include "memory_stats.h"
+#include "nsq/sdk/memory_stats.h"
 
 namespace nsq::http_api {
 
@@ -25,10 +25,21 @@ std::int64_t unixSeconds(std::chrono::system_clock::time_point when) {
     return std::chrono::duration_cast<std::chrono::seconds>(when.time_since_epoch()).count();
 }
 
-Object::Ptr latencyJson() {
+Object::Ptr latencyJson(const sdk::LatencyStats& latency) {
     Object::Ptr json = makeObject();
-    json->set("count", 0);
-    json->set("percentiles", Var{});
+    json->set("count", latency.count);
+    if (latency.percentiles.empty()) {
+        json->set("percentiles", Var{});
+        return json;
+    }
+    Array::Ptr list = new Array;
+    for (const auto& [quantile, value] : latency.percentiles) {
+        Object::Ptr entry = makeObject();
+        entry->set("quantile", quantile);
+        entry->set("value", static_cast<std::int64_t>(value.count()));
+        list->add(entry);
+    }
+    json->set("percentiles", list);
     return json;
 }
 
@@ -93,7 +104,7 @@ Object::Ptr channelJson(const StatsReport& report, const std::string& topic,
     json->set("clients",
               report.withClients() ? Var{clientsJson(report, report.clientsOf(topic, channel.name))} : Var{});
     json->set("paused", channel.paused);
-    json->set("e2e_processing_latency", latencyJson());
+    json->set("e2e_processing_latency", latencyJson(channel.latency));
     return json;
 }
 
@@ -109,7 +120,7 @@ Object::Ptr topicJson(const StatsReport& report, const sdk::TopicStats& topic) {
     json->set("message_count", topic.messageCount);
     json->set("message_bytes", topic.messageBytes);
     json->set("paused", topic.paused);
-    json->set("e2e_processing_latency", latencyJson());
+    json->set("e2e_processing_latency", latencyJson(topic.latency));
     json->set("damaged_batches", topic.damagedBatches);  // nsqd has no such field
     return json;
 }
@@ -135,7 +146,7 @@ void writeTopics(std::ostream& out, const StatsReport& report) {
 
 Object::Ptr memoryJson() {
     Object::Ptr json = makeObject();
-    for (const auto& [name, value] : memoryStats()) json->set(name, value);
+    for (const auto& [name, value] : sdk::memoryStats()) json->set(name, value);
     return json;
 }
 

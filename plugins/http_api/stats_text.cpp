@@ -3,7 +3,7 @@
 #include <chrono>
 
 #include "go_text.h"
-#include "memory_stats.h"
+#include "nsq/sdk/memory_stats.h"
 
 namespace nsq::http_api {
 
@@ -49,22 +49,42 @@ void appendConsumer(std::string& text, const StatsReport& report, const sdk::Cli
         static_cast<std::uintmax_t>(client.messageCount), connectedFor(client).c_str());
 }
 
+/// The percentiles in the order of the option: "1.5s, 20.0ms".
+std::string latencyText(const sdk::LatencyStats& latency) {
+    std::string text;
+    for (const auto& percentile : latency.percentiles) {
+        const auto nanoseconds = static_cast<double>(percentile.value.count());
+        if (!text.empty()) text += ", ";
+        if (nanoseconds > 1e9) {
+            appendFormat(text, "%.1fs", nanoseconds / 1e9);
+        } else if (nanoseconds > 1e6) {
+            appendFormat(text, "%.1fms", nanoseconds / 1e6);
+        } else if (nanoseconds > 1e3) {
+            appendFormat(text, "%.1fus", nanoseconds / 1e3);
+        } else {
+            appendFormat(text, "%.1fns", nanoseconds);
+        }
+    }
+    return text;
+}
+
 void appendChannel(std::string& text, const sdk::ChannelStats& channel) {
     appendFormat(
         text,
         "%s[%-25s] depth: %-5jd be-depth: %-5jd inflt: %-4jd def: %-4jd re-q: %-5ju timeout: %-5ju "
-        "msgs: %-8ju e2e%%: \n",
+        "msgs: %-8ju e2e%%: %s\n",
         channel.paused ? "   *P " : "      ", channel.name.c_str(), static_cast<std::intmax_t>(channel.depth),
         static_cast<std::intmax_t>(channel.backendDepth), static_cast<std::intmax_t>(channel.inFlightCount),
         static_cast<std::intmax_t>(channel.deferredCount), static_cast<std::uintmax_t>(channel.requeueCount),
-        static_cast<std::uintmax_t>(channel.timeoutCount), static_cast<std::uintmax_t>(channel.messageCount));
+        static_cast<std::uintmax_t>(channel.timeoutCount), static_cast<std::uintmax_t>(channel.messageCount),
+        latencyText(channel.latency).c_str());
 }
 
 void appendTopic(std::string& text, const StatsReport& report, const sdk::TopicStats& topic) {
-    appendFormat(text, "%s[%-15s] depth: %-5jd be-depth: %-5jd msgs: %-8ju e2e%%: \n",
+    appendFormat(text, "%s[%-15s] depth: %-5jd be-depth: %-5jd msgs: %-8ju e2e%%: %s\n",
                  topic.paused ? "*P " : "   ", topic.name.c_str(), static_cast<std::intmax_t>(topic.depth),
                  static_cast<std::intmax_t>(topic.backendDepth),
-                 static_cast<std::uintmax_t>(topic.messageCount));
+                 static_cast<std::uintmax_t>(topic.messageCount), latencyText(topic.latency).c_str());
     for (const sdk::ChannelStats& channel : topic.channels) {
         appendChannel(text, channel);
         for (const sdk::ClientStats* client : report.clientsOf(topic.name, channel.name)) {
@@ -84,7 +104,7 @@ std::string statsText(const StatsReport& report) {
                  report.health().c_str());
     if (report.withMemory()) {
         text += "\nMemory:\n";
-        for (const auto& [name, value] : memoryStats()) {
+        for (const auto& [name, value] : sdk::memoryStats()) {
             appendFormat(text, "   %-25s\t%ju\n", name, static_cast<std::uintmax_t>(value));
         }
     }

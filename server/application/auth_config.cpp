@@ -17,6 +17,7 @@ auth::AuthSettings authSettings(const options::Options& options) {
     }
     settings.connectTimeout = ceil<milliseconds>(options.httpClientConnectTimeout);
     settings.requestTimeout = ceil<milliseconds>(options.httpClientRequestTimeout);
+    settings.rootCaFile = options.tlsRootCaFile;
     return settings;
 }
 

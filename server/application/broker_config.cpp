@@ -23,6 +23,8 @@ broker::BrokerConfig brokerConfig(const options::Options& options, const storage
     config.maxMsgTimeout = options::toLimits(options).maxMsgTimeout;
     config.maxMsgSize = options.maxMsgSize;
     config.maxChannelConsumers = static_cast<int>(options.maxChannelConsumers);
+    config.latencyQuantiles = options.latencyPercentiles;
+    config.latencyWindow = options.latencyWindow;
     return config;
 }
 

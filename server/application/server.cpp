@@ -10,7 +10,9 @@
 #include "application/start_error.h"
 #include "application/version.h"
 #include "logging/logging.h"
+#include "options/values.h"
 #include "protocol/v2/v2_protocol.h"
+#include "stats/statsd_prefix.h"
 
 namespace nsq::app {
 
@@ -37,11 +39,13 @@ sdk::ServerInfo infoOf(const Launch& launch) {
     return info;
 }
 
-/// The options as /config shows them: with the ports that are really broadcast.
+/// The options as /config shows them: with the ports that are really broadcast, and statsd's whole prefix.
 options::Options shownOptions(const Launch& launch, const sdk::ServerInfo& info) {
     options::Options options = launch.options;
     options.broadcastTcpPort = info.broadcastTcpPort;
     options.broadcastHttpPort = info.broadcastHttpPort;
+    options.statsdPrefix =
+        stats::statsdPrefix(options.statsdPrefix, info.broadcastAddress, info.broadcastHttpPort);
     return options;
 }
 
@@ -94,6 +98,7 @@ void Server::start() {
     lookups_->setPeers(launch_->options.lookupdTcpAddresses);
     startHttp();
     startTcp();
+    startStatsd();
 }
 
 bool Server::stop() {
@@ -130,6 +135,9 @@ bool Server::stop() {
 
     // No code of a plugin is running any more.
     if (launch_->plugins) launch_->plugins->stop();
+
+    // Nothing asks the broker any more.
+    statsd_.reset();
 
     // Nothing comes or goes any more: lookupds see the server go.
     if (lookups_) broker_->setListener(nullptr);
@@ -252,6 +260,22 @@ void Server::startTcp() {
     listener->start();
     tcp_ = std::move(listener);
     logger_.info("TCP: listening on {}", launch_->tcp.address());
+}
+
+void Server::startStatsd() {
+    const options::Options& options = launch_->options;
+    if (options.statsdAddress.empty()) return;
+    stats::StatsdSettings settings;
+    settings.address = options.statsdAddress;
+    settings.interval = options.statsdInterval;
+    settings.prefix =
+        stats::statsdPrefix(options.statsdPrefix, info_.broadcastAddress, info_.broadcastHttpPort);
+    settings.packetSize = static_cast<std::size_t>(options.statsdUdpPacketSize);
+    settings.withMemory = options.statsdMemStats;
+    settings.excludesEphemeral = options.statsdExcludeEphemeral;
+    statsd_ = std::make_unique<stats::StatsdLoop>(std::move(settings), *broker_, logger_);
+    logger_.info("STATSD: sending to {} every {}", options.statsdAddress,
+                 options::formatDuration(options.statsdInterval));
 }
 
 plugin::HostContext Server::hostContext() {

@@ -17,6 +17,7 @@
 #include "nsq/sdk/host.h"
 #include "options/runtime_options.h"
 #include "plugin/host_context.h"
+#include "stats/statsd_loop.h"
 
 namespace nsq::app {
 
@@ -52,6 +53,7 @@ private:
     std::unique_ptr<http::HttpServer> startedHttp(const std::vector<http::HttpEntrance>& entrances,
                                                   bool readOnly);
     void startTcp();
+    void startStatsd();
     plugin::HostContext hostContext();
 
     const std::unique_ptr<Launch> launch_;
@@ -75,6 +77,7 @@ private:
     std::unique_ptr<http::HttpServer> httpReadonly_;
     std::unique_ptr<net::ConnectionLimit> connectionLimit_;  ///< null: no limit
     std::unique_ptr<net::Listener> tcp_;
+    std::unique_ptr<stats::StatsdLoop> statsd_;
 };
 
 }  // namespace nsq::app

@@ -37,6 +37,8 @@ struct BrokerConfig {
     std::chrono::milliseconds maxMsgTimeout{900'000};
     std::int64_t maxMsgSize = 1048576;
     int maxChannelConsumers = 0;
+    std::vector<double> latencyQuantiles;  ///< e2e-processing-latency-percentile
+    std::chrono::nanoseconds latencyWindow = std::chrono::minutes{10};
 };
 
 /// Topics and their channels. Made and destroyed by main; between start() and stop() used by everybody.

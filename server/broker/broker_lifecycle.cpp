@@ -67,19 +67,21 @@ Result<void> Broker::openLease() {
 }
 
 void Broker::makeContext() {
-    context_.reset(
-        new TopicContext{{scan_, config_.maxMsgTimeout, config_.maxChannelConsumers, config_.nodeId},
-                         *lease_,
-                         logger_,
-                         keeper_,
-                         syncer_,
-                         health_,
-                         config_.dataPath,
-                         config_.durability,
-                         config_.maxBytesPerFile,
-                         static_cast<std::uint64_t>(config_.memQueueSize),
-                         static_cast<std::uint64_t>(config_.syncEvery),
-                         config_.syncTimeout});
+    context_.reset(new TopicContext{
+        {scan_, config_.maxMsgTimeout, config_.maxChannelConsumers, config_.nodeId,
+         config_.latencyQuantiles.empty() ? std::chrono::nanoseconds{0} : config_.latencyWindow},
+        *lease_,
+        logger_,
+        keeper_,
+        syncer_,
+        health_,
+        config_.dataPath,
+        config_.durability,
+        config_.maxBytesPerFile,
+        static_cast<std::uint64_t>(config_.memQueueSize),
+        static_cast<std::uint64_t>(config_.syncEvery),
+        config_.syncTimeout,
+        config_.latencyQuantiles});
 }
 
 Result<void> Broker::start() {

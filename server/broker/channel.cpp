@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "broker/queue_scan.h"
+#include "broker/saved_time.h"
 #include "nsq/sdk/names.h"
 
 namespace nsq::broker {
@@ -167,7 +168,7 @@ std::size_t Channel::remove(Consumer& consumer) {
     }
     for (const InFlightRun& run : consumer.runs) {
         for (std::uint64_t seq = run.firstSeq; seq < run.firstSeq + run.count; ++seq) {
-            if (run.holds(seq)) addSingle({run.message(seq), run.deliveredAt, run.deadline, nullptr});
+            if (run.holds(seq)) addSingle(run.single(seq, nullptr));
         }
     }
     consumer.runs.clear();
@@ -179,6 +180,11 @@ std::size_t Channel::remove(Consumer& consumer) {
 std::size_t Channel::consumers() const {
     const std::lock_guard lock{mutex_};
     return consumers_.size();
+}
+
+void Channel::addLatencies(LatencySketch& sum) {
+    const std::lock_guard lock{mutex_};
+    if (latencies_) latencies_->addTo(sum, unixNow());
 }
 
 sdk::ChannelStats Channel::stats() const {

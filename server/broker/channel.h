@@ -13,6 +13,7 @@
 
 #include "broker/consumer.h"
 #include "broker/held_message.h"
+#include "broker/latency_window.h"
 #include "broker/pending.h"
 #include "broker/topic_shared.h"
 #include "nsq/sdk/broker.h"
@@ -27,8 +28,9 @@ class QueueScan;
 struct ChannelContext {
     QueueScan& scan;
     std::chrono::milliseconds maxMsgTimeout;
-    int maxConsumers;  ///< 0: no limit
-    int nodeId;        ///< the upper bits of the message ids made here
+    int maxConsumers;                        ///< 0: no limit
+    int nodeId;                              ///< the upper bits of the message ids made here
+    std::chrono::nanoseconds latencyWindow;  ///< latencies are kept for this long; 0: not at all
 };
 
 /// A cursor in its topic's log, and the messages taken and not finished. Consumers share what it has.
@@ -91,7 +93,12 @@ public:
     /// of it, and it is scheduled again at once; others who want the channel come first.
     bool onDeadline(Clock::time_point when);
 
+    /// All but the latencies.
     sdk::ChannelStats stats() const;
+
+    /// From publishing to FIN, over the window.
+    void addLatencies(LatencySketch& sum);
+
     std::size_t consumers() const;
 
     // For the keeper, under the topic's lock.
@@ -168,6 +175,8 @@ private:
     void note(const storage::SavedMessage& change);
     bool isSaved() const { return topic_->keeper != nullptr && !ephemeral_; }
     void passMissing(std::uint64_t count);
+    bool keepsLatencies() const { return context_.latencyWindow.count() > 0; }
+    LatencySketch& latenciesAt(std::int64_t now);
     void onUnreadable(const sdk::Error& error, Clock::time_point now);
     void onReadable();
     storage::LogStore& store() const { return *topic_->store; }
@@ -213,6 +222,7 @@ private:
     std::uint64_t timeoutCount_ = 0;
     std::uint64_t finishCount_ = 0;
     std::uint64_t droppedCount_ = 0;
+    std::unique_ptr<LatencyWindow> latencies_;  ///< null until the first FIN
 };
 
 }  // namespace nsq::broker

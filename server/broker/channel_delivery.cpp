@@ -5,6 +5,7 @@
 #include <random>
 
 #include "broker/channel.h"
+#include "broker/saved_time.h"
 #include "nsq/sdk/message.h"
 #include "storage/batch.h"
 
@@ -103,7 +104,9 @@ void Channel::takeReady(Consumer& consumer, Budget& budget, std::uint64_t most) 
         std::memcpy(to, at.frame, size);
         storeAttempts(to, message.attempts);
         to += size;
-        addSingle({std::move(message), budget.now, budget.now + consumer.msgTimeout, &consumer});
+        SingleInFlight single{std::move(message), budget.now, budget.now + consumer.msgTimeout, &consumer};
+        if (keepsLatencies()) single.publishedAt = publishTime(at.frame);
+        addSingle(std::move(single));
     }
     budget.runs.push_back({owner, {block->data(), bytes}, static_cast<std::uint32_t>(taken.size())});
     budget.used = true;
@@ -151,6 +154,7 @@ void Channel::takeFresh(Consumer& consumer, Budget& budget, std::uint64_t most) 
         run.savedBy = topic_->nextSave();
         run.deliveredAt = budget.now;
         run.deadline = budget.now + consumer.msgTimeout;
+        if (keepsLatencies()) run.publishedAt = PublishTimes{read.first.frame, read.count};
         if (run.deadline < scheduled_) scheduleAt(run.deadline);
         consumer.runs.add(std::move(run));
     }
@@ -204,6 +208,8 @@ std::vector<sdk::Subscription::Failure> Channel::finish(Consumer& consumer,
     std::vector<sdk::Subscription::Failure> failures;
     const std::lock_guard lock{mutex_};
     changed();
+    const std::int64_t now = keepsLatencies() ? unixNow() : 0;
+    LatencySketch* const latencies = keepsLatencies() ? &latenciesAt(now) : nullptr;
     for (std::size_t i = 0; i < ids.size(); ++i) {
         const std::uint64_t seq = seqOf(ids[i]);
         if (isForeign(consumer, ids[i])) {
@@ -211,9 +217,11 @@ std::vector<sdk::Subscription::Failure> Channel::finish(Consumer& consumer,
             continue;
         }
         if (InFlightRun* run = consumer.runs.find(seq)) {
+            if (latencies != nullptr) latencies->add(now - run->publishedAt[seq - run->firstSeq]);
             consumer.runs.release(*run, seq);
         } else if (const auto single = singles_.find(seq);
                    single != singles_.end() && single->second.owner == &consumer) {
+            if (latencies != nullptr) latencies->add(now - single->second.publishedAt);
             dropSingle(single->second);
             noteRemoved(seq);
         } else {
@@ -223,6 +231,11 @@ std::vector<sdk::Subscription::Failure> Channel::finish(Consumer& consumer,
         ++finishCount_;
     }
     return failures;
+}
+
+LatencySketch& Channel::latenciesAt(std::int64_t now) {
+    if (!latencies_) latencies_ = std::make_unique<LatencyWindow>(context_.latencyWindow);
+    return latencies_->at(now);
 }
 
 /// Sequence numbers find messages, but the node's part of the id must be right as well. It is another one's
@@ -258,7 +271,7 @@ sdk::Result<SingleInFlight> Channel::takeBack(Consumer& consumer, sdk::MessageId
     const std::uint64_t seq = seqOf(id);
     if (isForeign(consumer, id)) return sdk::Error{sdk::ErrorCode::kNotInFlight, "ID not in flight"};
     if (InFlightRun* run = consumer.runs.find(seq)) {
-        SingleInFlight single{run->message(seq), run->deliveredAt, run->deadline, &consumer};
+        SingleInFlight single = run->single(seq, &consumer);
         consumer.runs.release(*run, seq);
         return single;
     }

@@ -179,7 +179,7 @@ void Channel::relocate(const storage::Segment& from,
         for (const InFlightRun& run : consumer->runs.inSegment(from)) {
             for (std::uint64_t seq = run.firstSeq; seq < run.firstSeq + run.count; ++seq) {
                 if (!run.holds(seq) || !places.contains(seq)) continue;
-                SingleInFlight single{run.message(seq), run.deliveredAt, run.deadline, consumer};
+                SingleInFlight single = run.single(seq, consumer);
                 move(single.message);
                 consumer->runs.release(*consumer->runs.find(seq), seq);
                 addSingle(std::move(single));

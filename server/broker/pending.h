@@ -3,6 +3,7 @@
 #include <bitset>
 #include <cstdint>
 
+#include "broker/publish_times.h"
 #include "nsq/sdk/loop.h"
 #include "storage/log_cursor.h"
 
@@ -35,7 +36,8 @@ struct SingleInFlight {
     PendingMessage message;
     Clock::time_point deliveredAt;
     Clock::time_point deadline;
-    Consumer* owner;  ///< null once the subscription has gone
+    Consumer* owner;               ///< null once the subscription has gone
+    std::int64_t publishedAt = 0;  ///< see publishTime(); where latencies are kept
 };
 
 /// Messages with consecutive sequence numbers, delivered together for the first time to one subscription.
@@ -51,6 +53,7 @@ struct InFlightRun {
     std::uint32_t savedBy = 0;  ///< as in PendingMessage
     Clock::time_point deliveredAt;
     Clock::time_point deadline;
+    PublishTimes publishedAt;  ///< where latencies are kept
 
     bool holds(std::uint64_t seq) const {
         return seq >= firstSeq && seq - firstSeq < count && unfinished[seq - firstSeq];
@@ -60,6 +63,9 @@ struct InFlightRun {
         --live;
     }
     PendingMessage message(std::uint64_t seq) const { return {seq, place, 1, 0, savedBy}; }
+    SingleInFlight single(std::uint64_t seq, Consumer* owner) const {
+        return {message(seq), deliveredAt, deadline, owner, publishedAt[seq - firstSeq]};
+    }
 };
 
 }  // namespace nsq::broker

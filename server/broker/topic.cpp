@@ -30,6 +30,15 @@ storage::LogConfig logConfig(const TopicContext& context, const std::filesystem:
             .writeThrough = context.durability != Durability::kMemory};
 }
 
+sdk::LatencyStats summaryOf(const LatencySketch& latencies, const std::vector<double>& quantiles) {
+    sdk::LatencyStats summary;
+    summary.count = latencies.count();
+    for (const double part : quantiles) {
+        summary.percentiles.push_back({part, std::chrono::nanoseconds{latencies.quantile(part)}});
+    }
+    return summary;
+}
+
 }  // namespace
 
 Topic::Topic(std::string name, const TopicContext& context, std::uint64_t firstSeq)
@@ -312,7 +321,24 @@ sdk::TopicStats Topic::stats(const std::string& channelFilter) const {
     for (const auto& [name, channel] : channels_) {
         if (channelFilter.empty() || channelFilter == name) stats.channels.push_back(channel->stats());
     }
+    if (!context_.latencyQuantiles.empty()) addLatencies(stats);
     return stats;
+}
+
+/// The topic's are those of all its channels, also of those that are not asked for.
+void Topic::addLatencies(sdk::TopicStats& stats) const {
+    if (channels_.empty()) return;
+    LatencySketch all;
+    auto shown = stats.channels.begin();  // in the same order, maybe without some
+    for (const auto& [name, channel] : channels_) {
+        LatencySketch own;
+        channel->addLatencies(own);
+        all.merge(own);
+        if (shown == stats.channels.end() || shown->name != name) continue;
+        shown->latency = summaryOf(own, context_.latencyQuantiles);
+        ++shown;
+    }
+    stats.latency = summaryOf(all, context_.latencyQuantiles);
 }
 
 storage::TopicMetadata Topic::metadata() const {

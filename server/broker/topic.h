@@ -46,6 +46,7 @@ struct TopicContext {
     std::uint64_t memQueueSize;  ///< messages kept in memory, or at all in ephemeral topics and channels
     std::uint64_t syncEvery;     ///< messages
     std::chrono::milliseconds syncTimeout;
+    std::vector<double> latencyQuantiles;  ///< parts of 1, in the order they are shown; empty: none are kept
 };
 
 /// A topic: its log, its channels, and how far the log is distributed to them.
@@ -187,6 +188,7 @@ private:
         Stage stage;
     };
 
+    void addLatencies(sdk::TopicStats& stats) const;
     void distribute();
     void handOver();
     void limitEphemeral();

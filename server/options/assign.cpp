@@ -71,8 +71,12 @@ struct Assign {
         if (!spec.choices.empty() && std::ranges::find(spec.choices, text) == spec.choices.end()) {
             return notA(text, fmt::format("one of {}", fmt::join(spec.choices, ", ")));
         }
-        if (spec.isAddress) {
-            if (const auto address = parseAddress(text); !address) return address.error();
+        if (spec.isRemote && !text.empty()) {
+            const auto address = parseAddress(text);
+            if (!address) return address.error();
+            const auto* remote = std::get_if<HostAndPort>(&address.value());
+            if (remote == nullptr || remote->host.empty() || remote->port == 0)
+                return notA(text, "a host and a port, as in localhost:8125");
         }
         if (spec.needsText && text.empty()) return notA(text, "a path");
         options.*field = text;
@@ -105,6 +109,18 @@ struct Assign {
         options.*field = *value;
         return {};
     }
+    Result<void> operator()(std::vector<double> Options::*field) const {
+        for (std::string_view rest = text;;) {
+            const std::size_t comma = rest.find(',');
+            const std::string_view part = rest.substr(0, comma);
+            const auto value = parseFloat(part);
+            if (!value || !(*value > 0 && *value <= 1))
+                return notA(part, "a number more than 0 and at most 1");
+            (options.*field).push_back(*value);
+            if (comma == std::string_view::npos) return {};
+            rest.remove_prefix(comma + 1);
+        }
+    }
 };
 
 struct Show {
@@ -125,6 +141,9 @@ struct Show {
     std::string operator()(std::vector<std::string> Options::*field) const {
         return (options.*field).empty() ? "none" : fmt::format("{}", fmt::join(options.*field, ","));
     }
+    std::string operator()(std::vector<double> Options::*field) const {
+        return (options.*field).empty() ? "none" : fmt::format("{}", fmt::join(options.*field, ","));
+    }
 };
 
 struct ConfigValue {
@@ -143,6 +162,9 @@ struct ConfigValue {
     Poco::Dynamic::Var operator()(std::vector<std::string> Options::*field) const {
         return Poco::Dynamic::Array((options.*field).begin(), (options.*field).end());
     }
+    Poco::Dynamic::Var operator()(std::vector<double> Options::*field) const {
+        return Poco::Dynamic::Array((options.*field).begin(), (options.*field).end());
+    }
     Poco::Dynamic::Var operator()(auto field) const { return options.*field; }
 };
 
@@ -153,8 +175,10 @@ Result<void> assign(Options& options, const OptionSpec& spec, std::string_view t
 }
 
 void clear(Options& options, const OptionSpec& spec) {
-    if (const auto* field = std::get_if<std::vector<std::string> Options::*>(&spec.field)) {
-        (options.*(*field)).clear();
+    if (const auto* texts = std::get_if<std::vector<std::string> Options::*>(&spec.field)) {
+        (options.*(*texts)).clear();
+    } else if (const auto* numbers = std::get_if<std::vector<double> Options::*>(&spec.field)) {
+        (options.*(*numbers)).clear();
     }
 }
 

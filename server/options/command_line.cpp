@@ -2,6 +2,8 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
+#include <functional>
 #include <set>
 #include <string_view>
 #include <vector>
@@ -69,6 +71,10 @@ Result<void> setAll(Options& options, std::span<const Flag> flags) {
         if (seen.insert(spec).second) clear(options, *spec);
         if (const auto done = assign(options, *spec, value); !done) {
             return refusal(fmt::format("option --{}: {}", spec->flag, done.error().text));
+        }
+        // As nsqd has it: the greatest first, while those of a file stay as they are.
+        if (const auto* numbers = std::get_if<std::vector<double> Options::*>(&spec->field)) {
+            std::ranges::sort(options.*(*numbers), std::greater<>{});
         }
     }
     return {};

@@ -42,8 +42,9 @@ private:
         if (spec == nullptr) return refusal(node.source(), fmt::format("unknown option {}", key));
         const toml::array* array = node.as_array();
         if (!isRepeatable(*spec)) return readValue(*spec, node);
-        if (array == nullptr) return refusal(node.source(), fmt::format("{}: needs an array", key));
         clear(options_, *spec);
+        if (node.is_string() && isNumbers(*spec)) return readValue(*spec, node);
+        if (array == nullptr) return refusal(node.source(), fmt::format("{}: needs an array", key));
         for (const toml::node& element : *array) {
             if (auto done = readValue(*spec, element); !done) return done;
         }
@@ -109,6 +110,7 @@ private:
 
     static std::string_view typeOf(const OptionSpec& spec) {
         if (isBool(spec)) return "true or false";
+        if (isNumbers(spec)) return "numbers";
         if (isRepeatable(spec)) return "strings";
         return std::holds_alternative<std::string Options::*>(spec.field) ? "a string" : "a single value";
     }

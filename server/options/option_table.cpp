@@ -17,6 +17,7 @@ constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
 constexpr Range kSize{1, kLargestSize};
 constexpr Range kThreads{1, 1024};
 constexpr Range kPort{0, 65535};
+constexpr std::int64_t kLargestUdp = 65507;  // what a UDP packet can hold over IPv4
 // A quarter of what 64 bits hold: a deadline, now plus a duration, fits as well.
 constexpr std::int64_t kLongest = kLargest / 4;
 constexpr Range kPositiveTime{kMillisecond, kLongest};
@@ -382,6 +383,64 @@ const OptionSpec kTable[] = {
      {},
      {1, 9}},
     {"snappy", "snappy", G::kClients, &O::snappy, "a client may ask for snappy", {}, {}},
+    {"e2e-processing-latency-percentile",
+     "e2e_processing_latency_percentiles",
+     G::kStatistics,
+     &O::latencyPercentiles,
+     "part of the messages, more than 0 and at most 1, for which to tell the time from publishing to FIN; "
+     "many with commas, as in 1.0,0.99,0.95",
+     {},
+     {}},
+    {"e2e-processing-latency-window-time",
+     "e2e_processing_latency_window_time",
+     G::kStatistics,
+     &O::latencyWindow,
+     "how far back these times go",
+     {},
+     kPositiveTime},
+    {.flag = "statsd-address",
+     .key = "statsd_address",
+     .group = G::kStatistics,
+     .field = &O::statsdAddress,
+     .help = "host:port of a statsd daemon to send statistics to, over UDP",
+     .defaultNote = {},
+     .range = {},
+     .isRemote = true},
+    {"statsd-interval",
+     "statsd_interval",
+     G::kStatistics,
+     &O::statsdInterval,
+     "time between statistics sent to statsd; the packets are spread over it",
+     {},
+     kPositiveTime},
+    {"statsd-mem-stats",
+     "statsd_mem_stats",
+     G::kStatistics,
+     &O::statsdMemStats,
+     "send memory statistics to statsd as well",
+     {},
+     {}},
+    {"statsd-prefix",
+     "statsd_prefix",
+     G::kStatistics,
+     &O::statsdPrefix,
+     "begins all names sent to statsd; %s becomes the broadcast address and HTTP port",
+     {},
+     {}},
+    {"statsd-udp-packet-size",
+     "statsd_udp_packet_size",
+     G::kStatistics,
+     &O::statsdUdpPacketSize,
+     "size up to which lines are put into one packet to statsd, in bytes",
+     {},
+     {1, kLargestUdp}},
+    {"statsd-exclude-ephemeral",
+     "statsd_exclude_ephemeral",
+     G::kStatistics,
+     &O::statsdExcludeEphemeral,
+     "leave out #ephemeral topics and channels in what is sent to statsd",
+     {},
+     {}},
 
     {"http-api",
      "http_api",
@@ -448,21 +507,25 @@ bool isSwitch(const OptionSpec& spec) {
     return isBool(spec) || std::holds_alternative<TlsRequired Options::*>(spec.field);
 }
 
+bool isNumbers(const OptionSpec& spec) {
+    return std::holds_alternative<std::vector<double> Options::*>(spec.field);
+}
+
 bool isRepeatable(const OptionSpec& spec) {
-    return std::holds_alternative<std::vector<std::string> Options::*>(spec.field);
+    return std::holds_alternative<std::vector<std::string> Options::*>(spec.field) || isNumbers(spec);
 }
 
 std::string_view groupName(Group group) {
-    constexpr std::array<std::string_view, 9> kNames{"General", "Logging", "Network",
-                                                     "TLS",     "Storage", "Messages",
-                                                     "Clients", "Plugins", "Accepted for nsqd's sake"};
+    constexpr std::array<std::string_view, 10> kNames{
+        "General",  "Logging", "Network",    "TLS",     "Storage",
+        "Messages", "Clients", "Statistics", "Plugins", "Accepted for nsqd's sake"};
     return kNames.at(static_cast<std::size_t>(group));
 }
 
 std::string_view typeName(const OptionSpec& spec) {
     constexpr std::array<std::string_view, std::variant_size_v<Field>> kNames{
-        "", "int", "duration", "string", "level", "string", "string", "string"};
-    if (spec.isAddress) return "address";
+        "", "int", "duration", "string", "level", "string", "float", "string", "string"};
+    if (spec.isAddress || spec.isRemote) return "address";
     return kNames.at(spec.field.index());
 }
 

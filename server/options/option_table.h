@@ -13,13 +13,24 @@
 namespace nsq::options {
 
 /// Where an option is kept; its type is the option's type. A vector is given many times, an array in the
-/// file.
+/// file; one of numbers can be given as a text with commas as well. The numbers are parts of 1.
 using Field = std::variant<bool Options::*, std::int64_t Options::*, Duration Options::*,
                            std::string Options::*, LogLevel Options::*, std::vector<std::string> Options::*,
-                           TlsRequired Options::*, TlsVersion Options::*>;
+                           std::vector<double> Options::*, TlsRequired Options::*, TlsVersion Options::*>;
 
 /// Headings of --help, in this order.
-enum class Group { kGeneral, kLogging, kNetwork, kTls, kStorage, kMessages, kClients, kPlugins, kIgnored };
+enum class Group {
+    kGeneral,
+    kLogging,
+    kNetwork,
+    kTls,
+    kStorage,
+    kMessages,
+    kClients,
+    kStatistics,
+    kPlugins,
+    kIgnored
+};
 
 /// Smallest and largest value: of an integer, or of a duration in nanoseconds.
 struct Range {
@@ -43,6 +54,7 @@ struct OptionSpec {
     std::span<const std::string_view> choices{};  ///< of a string: what it may be; empty: anything
     bool needsText = false;                       ///< of a string: empty is not a way to leave it out
     bool isSecret = false;                        ///< a token: neither it nor a wrong one is ever shown
+    bool isRemote = false;                        ///< an address to send to: a host and a port, or empty
 };
 
 /// Every option, by group.
@@ -56,6 +68,7 @@ bool isBool(const OptionSpec& spec);
 
 /// The flag alone says true, and the next argument is not its value.
 bool isSwitch(const OptionSpec& spec);
+bool isNumbers(const OptionSpec& spec);
 bool isRepeatable(const OptionSpec& spec);
 
 std::string_view groupName(Group group);

@@ -86,6 +86,15 @@ struct Options {
     Duration httpClientConnectTimeout = std::chrono::seconds(2);
     Duration httpClientRequestTimeout = std::chrono::seconds(5);
 
+    std::vector<double> latencyPercentiles;
+    Duration latencyWindow = std::chrono::minutes(10);
+    std::string statsdAddress;
+    Duration statsdInterval = std::chrono::minutes(1);
+    bool statsdMemStats = true;
+    std::string statsdPrefix = "nsq.%s";
+    std::int64_t statsdUdpPacketSize = 508;
+    bool statsdExcludeEphemeral = false;
+
     std::int64_t ioThreads = 1;  ///< default: see hostDefaults
     std::int64_t httpThreads = 16;
     std::int64_t maxConnections = 0;

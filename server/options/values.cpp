@@ -137,6 +137,13 @@ std::optional<std::int64_t> parseInt(std::string_view text) {
     return value;
 }
 
+std::optional<double> parseFloat(std::string_view text) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
 std::optional<bool> parseBool(std::string_view text) {
     for (const std::string_view word : {"1", "t", "T", "true", "True", "TRUE"}) {
         if (text == word) return true;

@@ -20,6 +20,9 @@ std::string formatDuration(Duration value);
 /// Decimal, or with prefix 0x, 0b, 0o, 0 (octal); `_` may stand between digits.
 std::optional<std::int64_t> parseInt(std::string_view text);
 
+/// A decimal number, with or without a fraction and an exponent.
+std::optional<double> parseFloat(std::string_view text);
+
 /// 1, t, T, true, True, TRUE, or 0, f, F, false, False, FALSE.
 std::optional<bool> parseBool(std::string_view text);
 

@@ -51,8 +51,10 @@ BENCHMARK(parseMpub);
 /// A broker with one topic and one channel.
 class OneChannel final : private sdk::SubscriptionListener {
 public:
-    OneChannel() {
+    /// It notes latencies if there are any quantiles to tell.
+    explicit OneChannel(std::vector<double> latencyQuantiles = {}) {
         config_.dataPath = directory_.path();
+        config_.latencyQuantiles = std::move(latencyQuantiles);
         broker_ = std::make_unique<broker::Broker>(config_, logger_);
         isWell_ = broker_->start().ok();
         auto subscribed = broker_->subscribe("t", "c", {std::chrono::minutes{10}}, loop_, *this);
@@ -125,8 +127,8 @@ void append(benchmark::State& state) {
 BENCHMARK(append);
 
 /// What a consumer may have: the frames to be sent, and the notes of what is in flight.
-void take(benchmark::State& state) {
-    OneChannel channel;
+void takeAll(benchmark::State& state, std::vector<double> latencyQuantiles) {
+    OneChannel channel{std::move(latencyQuantiles)};
     std::int64_t taken = 0;
     for (auto _ : state) {
         state.PauseTiming();
@@ -141,11 +143,19 @@ void take(benchmark::State& state) {
     if (!channel.isWell()) state.SkipWithError("a publish failed");
     state.SetItemsProcessed(taken);
 }
+void take(benchmark::State& state) {
+    takeAll(state, {});
+}
 BENCHMARK(take);
 
+void takeWithLatencies(benchmark::State& state) {
+    takeAll(state, {0.5, 0.99});
+}
+BENCHMARK(takeWithLatencies);
+
 /// FIN of all of these, in their order, as one read of a socket brings them.
-void finish(benchmark::State& state) {
-    OneChannel channel;
+void finishAll(benchmark::State& state, std::vector<double> latencyQuantiles) {
+    OneChannel channel{std::move(latencyQuantiles)};
     std::int64_t finished = 0;
     for (auto _ : state) {
         state.PauseTiming();
@@ -158,7 +168,15 @@ void finish(benchmark::State& state) {
     if (!channel.isWell()) state.SkipWithError("a publish failed");
     state.SetItemsProcessed(finished);
 }
+void finish(benchmark::State& state) {
+    finishAll(state, {});
+}
 BENCHMARK(finish);
+
+void finishWithLatencies(benchmark::State& state) {
+    finishAll(state, {0.5, 0.99});
+}
+BENCHMARK(finishWithLatencies);
 
 }  // namespace
 }  // namespace nsq::bench

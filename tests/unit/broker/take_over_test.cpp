@@ -264,7 +264,7 @@ TEST_CASE("the keeper stays away from a topic that is taking over", "[broker][ta
     broker::Keeper keeper;
     keeper.stop();  // the test comes in its place
     const broker::BrokerConfig config;
-    const broker::TopicContext context{{scan, config.maxMsgTimeout, 0, 0},
+    const broker::TopicContext context{{scan, config.maxMsgTimeout, 0, 0, {}},
                                        *lease,
                                        logger,
                                        keeper,
@@ -275,7 +275,8 @@ TEST_CASE("the keeper stays away from a topic that is taking over", "[broker][ta
                                        20'000,
                                        10'000,
                                        2500,
-                                       kLong};
+                                       kLong,
+                                       {}};
     const auto topic = std::make_shared<broker::Topic>("t", context, lease->begin().value());
     REQUIRE(topic->create());
     bool created = false;

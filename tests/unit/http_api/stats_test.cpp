@@ -125,6 +125,33 @@ TEST_CASE("/stats in JSON tells who a client has authenticated as, when it has")
               "\"pub_counts\"") != std::string::npos);
 }
 
+TEST_CASE("/stats tells latencies, in JSON and as a text", "[http_api]") {
+    FakeHost host;
+    fill(host);
+    const auto ns = [](std::int64_t count) { return std::chrono::nanoseconds{count}; };
+    sdk::TopicStats& topic = host.fakeBroker.topics.at(0);
+    topic.latency = {7, {{1.0, ns(1'550'000'000)}, {0.999, ns(2'000'000)}, {0.5, ns(1'000'001)}}};
+    topic.channels.at(0).latency = {7, {{1.0, ns(1'000'000)}, {0.999, ns(12'345)}, {0.5, ns(1'000)}}};
+    topic.channels.at(1).latency = {0, {{1.0, ns(0)}, {0.999, ns(0)}, {0.5, ns(0)}}};
+    const std::string answer = json(host, {{"topic", "t"}});
+    const auto has = [](const std::string& text, const std::string& part) {
+        CAPTURE(text, part);
+        return text.find(part) != std::string::npos;
+    };
+    CHECK(has(answer,
+              "\"e2e_processing_latency\":{\"count\":7,\"percentiles\":["
+              "{\"quantile\":1,\"value\":1550000000},{\"quantile\":0.999,\"value\":2000000},"
+              "{\"quantile\":0.5,\"value\":1000001}]}"));
+    CHECK(has(answer,
+              "{\"count\":0,\"percentiles\":[{\"quantile\":1,\"value\":0},"
+              "{\"quantile\":0.999,\"value\":0},{\"quantile\":0.5,\"value\":0}]}"));
+    const std::string shown = text(stats(host, request({})));
+    CHECK(has(shown, "msgs: 3        e2e%: 1.6s, 2.0ms, 1.0ms\n"));
+    CHECK(has(shown, "msgs: 9        e2e%: 1000.0us, 12.3us, 1000.0ns\n"));
+    CHECK(has(shown, "msgs: 0        e2e%: 0.0ns, 0.0ns, 0.0ns\n"));
+    CHECK(has(shown, "msgs: 0        e2e%: \n"));
+}
+
 TEST_CASE("/stats tells of damaged files, whatever topic it is asked about") {
     FakeHost host;
     fill(host);

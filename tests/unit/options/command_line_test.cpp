@@ -113,6 +113,14 @@ TEST_CASE("addresses of lookupds have a host and a port") {
     }
 }
 
+TEST_CASE("numbers may be in one flag or in many, and are sorted") {
+    using Numbers = std::vector<double>;
+    CHECK(parsed({"--e2e-processing-latency-percentile=0.5,1.0,0.99"}).latencyPercentiles ==
+          Numbers{1.0, 0.99, 0.5});
+    CHECK(parsed({"--e2e-processing-latency-percentile=0.5", "--e2e-processing-latency-percentile=0.9,.95"})
+              .latencyPercentiles == Numbers{0.95, 0.9, 0.5});
+}
+
 TEST_CASE("each type is read into its field") {
     const Options options =
         parsed({"--msg-timeout=1m30s", "--max-msg-size=0x400", "--log-level=WARN", "--data-path=/data",
@@ -161,6 +169,24 @@ TEST_CASE("what is wrong on the command line is refused in one line that names i
          "option --http-address: \"x:y\" is not an address: the port must be a number of 0 to 65535"},
         {{"--min-output-buffer-timeout=2s", "--max-output-buffer-timeout=1s"},
          "option --min-output-buffer-timeout: 2s is more than --max-output-buffer-timeout, 1s"},
+        {{"--e2e-processing-latency-percentile=0.5,0"},
+         "option --e2e-processing-latency-percentile: \"0\" is not a number more than 0 and at most 1"},
+        {{"--e2e-processing-latency-percentile=nan"},
+         "option --e2e-processing-latency-percentile: \"nan\" is not a number more than 0 and at most 1"},
+        {{"--e2e-processing-latency-percentile=0.5,,1"},
+         "option --e2e-processing-latency-percentile: \"\" is not a number more than 0 and at most 1"},
+        {{"--e2e-processing-latency-percentile=1.01"},
+         "option --e2e-processing-latency-percentile: \"1.01\" is not a number more than 0 and at most 1"},
+        {{"--statsd-address=localhost"},
+         "option --statsd-address: \"localhost\" is not a host and a port, as in localhost:8125"},
+        {{"--statsd-address=:8125"},
+         "option --statsd-address: \":8125\" is not a host and a port, as in localhost:8125"},
+        {{"--statsd-address=h:0"},
+         "option --statsd-address: \"h:0\" is not a host and a port, as in localhost:8125"},
+        {{"--statsd-address=h:p"},
+         "option --statsd-address: \"h:p\" is not an address: the port must be a number of 0 to 65535"},
+        {{"--statsd-udp-packet-size=0"},
+         "option --statsd-udp-packet-size: 0 is out of range, which is 1 to 65507"},
         {{"--daemon"}, "option --daemon: needs --log-file, for a daemon has no standard error"},
         {{"--config=/does/not/exist"},
          "config file /does/not/exist: cannot be read: No such file or directory"},

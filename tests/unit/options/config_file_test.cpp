@@ -80,6 +80,16 @@ TEST_CASE("every option with a key can stand in the file with its default") {
     }
 }
 
+TEST_CASE("numbers can be an array, or a text with commas, and keep their order") {
+    using Numbers = std::vector<double>;
+    CHECK(read("e2e_processing_latency_percentiles = [0.5, 1, 0.99]").latencyPercentiles ==
+          Numbers{0.5, 1.0, 0.99});
+    CHECK(read("e2e_processing_latency_percentiles = [\"0.5\", \"0.9\"]").latencyPercentiles ==
+          Numbers{0.5, 0.9});
+    CHECK(read("e2e_processing_latency_percentiles = \"0.5,0.9\"").latencyPercentiles == Numbers{0.5, 0.9});
+    CHECK(read("e2e_processing_latency_percentiles = []").latencyPercentiles.empty());
+}
+
 TEST_CASE("an empty file sets nothing") {
     CHECK(read("").maxRdyCount == 2500);
     CHECK(read("# only a comment").maxRdyCount == 2500);
@@ -151,6 +161,11 @@ TEST_CASE("what is wrong in a file is refused in one line with its number") {
         {"msg_timeout = \"soon\"", "1: msg_timeout: \"soon\" is not a duration such as 250ms, 1.5s or 1h30m"},
         {"plugins = \"a\"", "1: plugins: needs an array"},
         {"plugins = [[\"a\"]]", "1: plugins: needs strings"},
+        {"e2e_processing_latency_percentiles = 0.5", "1: e2e_processing_latency_percentiles: needs an array"},
+        {"e2e_processing_latency_percentiles = [[0.5]]",
+         "1: e2e_processing_latency_percentiles: needs numbers"},
+        {"e2e_processing_latency_percentiles = [0.5, 2.0]",
+         "1: e2e_processing_latency_percentiles: \"2.0\" is not a number more than 0 and at most 1"},
         {"plugin = \"a\"", "1: plugin: needs tables [plugin.NAME]; the list of plugins is `plugins`"},
         {"plugin.a = 1", "1: plugin.a: needs to be a table"},
         {"plugin.a.when = 1979-05-27", "1: when: dates and times are not supported"},

@@ -12,6 +12,7 @@ Options sample() {
     Options options;
     options.nodeId = 5;
     options.plugins = {"a", "b"};
+    options.latencyPercentiles = {0.75, 0.5};
     return options;
 }
 
@@ -39,6 +40,10 @@ TEST_CASE_METHOD(Fixture, "options are found by their name in the configuration 
     REQUIRE(plugins.isArray());
     CHECK(plugins.size() == 2);
     CHECK(plugins[1] == "b");
+    const auto numbers = options.get("e2e_processing_latency_percentiles").value();
+    REQUIRE(numbers.isArray());
+    CHECK(numbers.size() == 2);
+    CHECK(numbers[0] == 0.75);
 }
 
 TEST_CASE_METHOD(Fixture, "every option of the file has a value") {

@@ -116,6 +116,15 @@ TEST_CASE("integers are read as Go reads them") {
     CHECK(parseInt(row.text) == row.value);
 }
 
+TEST_CASE("numbers with a fraction are read whole or not at all") {
+    CHECK(parseFloat("0.99") == 0.99);
+    CHECK(parseFloat(".5") == 0.5);
+    CHECK(parseFloat("1") == 1.0);
+    CHECK(parseFloat("1e-3") == 0.001);
+    for (const auto* text : {"", " 1", "1 ", "0.5x", "0,5", "x", "1e999"})
+        CHECK(parseFloat(text) == std::nullopt);
+}
+
 TEST_CASE("bools are read as Go reads them") {
     for (const auto* text : {"1", "t", "T", "true", "True", "TRUE"}) CHECK(parseBool(text) == true);
     for (const auto* text : {"0", "f", "F", "false", "False", "FALSE"}) CHECK(parseBool(text) == false);

@@ -43,6 +43,17 @@ struct ClientStats {
     std::string authIdentityUrl;
 };
 
+/// How long messages took from being published to their FIN, over the time of
+/// e2e-processing-latency-window-time. Nothing in it when that is not kept.
+struct LatencyStats {
+    struct Percentile {
+        double quantile;  ///< part of the messages, 0 to 1
+        std::chrono::nanoseconds value;
+    };
+    std::uint64_t count = 0;              ///< messages finished
+    std::vector<Percentile> percentiles;  ///< in the order of the option; values are 0 when count is
+};
+
 /// A channel at one moment.
 struct ChannelStats {
     std::string name;
@@ -57,6 +68,7 @@ struct ChannelStats {
     std::uint64_t droppedCount = 0;  ///< emptied, sampled out, or beyond an ephemeral channel's limit
     int clientCount = 0;
     bool paused = false;
+    LatencyStats latency;
 };
 
 /// A topic at one moment.
@@ -69,6 +81,7 @@ struct TopicStats {
     std::int64_t memoryBytes = 0;      ///< memory its messages take now
     std::uint64_t damagedBatches = 0;  ///< batches of its files found damaged since the start
     bool paused = false;
+    LatencyStats latency;                ///< of all its channels together; nothing if there are none
     std::vector<ChannelStats> channels;  ///< sorted by name
 };
 

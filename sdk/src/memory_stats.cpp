@@ -1,8 +1,8 @@
-#include "memory_stats.h"
+#include "nsq/sdk/memory_stats.h"
 
 #include <malloc.h>
 
-namespace nsq::http_api {
+namespace nsq::sdk {
 
 MemoryStats memoryStats() {
     const struct mallinfo2 info = mallinfo2();
@@ -17,4 +17,4 @@ MemoryStats memoryStats() {
              {"gc_total_runs", 0}}};
 }
 
-}  // namespace nsq::http_api
+}  // namespace nsq::sdk

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "nsq/sdk/message.h"
+#include "storage/batch.h"
+
+namespace nsq::broker {
+
+/// When the message of a frame was published, nanoseconds of the Unix epoch.
+inline std::int64_t publishTime(const std::byte* frame) {
+    return sdk::loadBig<std::int64_t>(frame + sdk::frame::kTimestampOffset);
+}
+
+/// When consecutive messages were published. Most often they came together: then it is one number.
+class PublishTimes {
+public:
+    PublishTimes() = default;
+
+    /// Of `count` messages, one or more, whose frames begin at `frame`.
+    PublishTimes(const std::byte* frame, std::uint32_t count) : first_(publishTime(frame)) {
+        for (std::uint32_t i = 1; i < count; ++i) {
+            frame += storage::frameSize(frame);
+            const std::int64_t time = publishTime(frame);
+            if (each_.empty()) {
+                if (time == first_) continue;
+                each_.assign(count, first_);
+            }
+            each_[i] = time;
+        }
+    }
+
+    std::int64_t operator[](std::uint64_t position) const { return each_.empty() ? first_ : each_[position]; }
+
+private:
+    std::int64_t first_ = 0;
+    std::vector<std::int64_t> each_;  ///< empty: all are the first one's
+};
+
+}  // namespace nsq::broker
