@@ -49,8 +49,8 @@ struct OptionSpec {
     std::string_view defaultNote;  ///< tells the default where it is not that of Options{}
     Range range;
     bool runtime = false;                         ///< can be changed by PUT /config
-    bool isAddress = false;   ///< see ListenAddress; of a vector: see parsePeer
-    bool canBeEmpty = false;  ///< an address, or one of choices: empty is for none
+    bool isAddress = false;                       ///< see ListenAddress; of a vector: see parsePeer
+    bool canBeEmpty = false;                      ///< an address, or one of choices: empty is for none
     std::span<const std::string_view> choices{};  ///< of a string: what it may be; empty: anything
     bool needsText = false;                       ///< of a string: empty is not a way to leave it out
     bool isSecret = false;                        ///< a token: neither it nor a wrong one is ever shown

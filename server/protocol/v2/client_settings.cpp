@@ -115,8 +115,7 @@ Upgrades agreedUpgrades(const IdentifyRequest& request, const sdk::Limits& limit
 }
 
 std::string negotiationAnswer(const ClientSettings& settings, const Upgrades& upgrades,
-                              const sdk::Limits& limits, std::string_view version,
-                              bool authRequired) {
+                              const sdk::Limits& limits, std::string_view version, bool authRequired) {
     Poco::JSON::Object answer{Poco::JSON_PRESERVE_KEY_ORDER};
     answer.set("max_rdy_count", limits.maxRdyCount);
     answer.set("version", std::string{version});

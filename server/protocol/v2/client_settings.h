@@ -46,8 +46,7 @@ Upgrades agreedUpgrades(const IdentifyRequest& request, const sdk::Limits& limit
 
 /// The JSON that answers an IDENTIFY with feature_negotiation. `version` is the NSQ release spoken.
 std::string negotiationAnswer(const ClientSettings& settings, const Upgrades& upgrades,
-                              const sdk::Limits& limits, std::string_view version,
-                              bool authRequired);
+                              const sdk::Limits& limits, std::string_view version, bool authRequired);
 
 /// The request in nsqd's words, for the log.
 std::string describeForLog(const IdentifyRequest& request);

@@ -48,7 +48,10 @@ void V2Session::askAuthorizer() {
 }
 
 sdk::Credentials V2Session::credentials() const {
-    return {.remoteHost = connection_.remoteHost(), .tls = connection_.isTls(), .commonName = connection_.peerCommonName(), .secret = secret_};
+    return {.remoteHost = connection_.remoteHost(),
+            .tls = connection_.isTls(),
+            .commonName = connection_.peerCommonName(),
+            .secret = secret_};
 }
 
 void V2Session::onAuthorization(sdk::Result<sdk::AuthorizationPtr> answer) {

@@ -38,7 +38,7 @@ struct ClientStats {
     bool tls = false;
     std::string tlsCipherSuite;  ///< its name in the RFCs, which is Go's; empty without TLS
     std::string tlsVersion;      ///< "TLS1.0" to "TLS1.3"; empty without TLS
-    bool authed = false;              ///< it has an authorization; the two below are that one's
+    bool authed = false;         ///< it has an authorization; the two below are that one's
     std::string authIdentity;
     std::string authIdentityUrl;
 };
