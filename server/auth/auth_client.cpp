@@ -55,6 +55,7 @@ void limitLookups() {
 net::HostEntry::AddressList addressesOf(const std::string& host) {
     net::IPAddress address;
     if (net::IPAddress::tryParse(host, address)) return {address};
+    limitLookups();
     return net::DNS::hostByName(host).addresses();
 }
 
@@ -101,7 +102,6 @@ sdk::Result<void> AuthClient::start() {
 }
 
 sdk::Result<std::string> AuthClient::ask(const ServerAddress& server, const sdk::Credentials& credentials) {
-    limitLookups();
     try {
         return converse(server, credentials);
     } catch (const Poco::Exception& error) {

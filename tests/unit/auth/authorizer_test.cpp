@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "net/event_loop.h"
+#include "nsq/sdk/testing/fake_loop.h"
 #include "unit/net/signal.h"
 
 namespace nsq::auth {
@@ -256,6 +257,24 @@ TEST_CASE("A request can be taken back at any moment") {
         fixture.onLoop([] {});
         CHECK(asker.answered.count() == count);
     }
+}
+
+TEST_CASE("A question taken back is answered to nobody, before or after it was posted") {
+    sdk::testing::FakeLoop loop;
+    Asker asker;
+    const auto question = std::make_shared<Question>(sdk::Credentials{}, loop, asker);
+    const sdk::Error failure{sdk::ErrorCode::kAuthFailed, "late"};
+    SECTION("before") {
+        question->takeBack();
+        question->answer(failure);
+    }
+    SECTION("after") {
+        question->answer(failure);
+        question->takeBack();
+    }
+    CHECK(loop.idle());
+    loop.runTurn();
+    CHECK(asker.answers.empty());
 }
 
 TEST_CASE("A stop does not wait for a server") {

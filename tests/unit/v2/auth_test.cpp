@@ -310,7 +310,7 @@ TEST_CASE("An answer that comes when the session has ended changes nothing") {
     REQUIRE(server.host.fakeBroker.deleteChannel("t", "c"));
     server.client.idle();
     REQUIRE(server.authorizer.open() == 1);
-    server.authorizer.grant({});
+    server.authorizer.fail("too late");
     server.host.fakeBroker.releaseOutcomes();
     CHECK(server.client.idle() == Lines{"OK"});
     CHECK(server.client.connection.closed());
