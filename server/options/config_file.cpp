@@ -3,6 +3,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <toml++/toml.h>
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -31,9 +32,12 @@ public:
         return {};
     }
 
+    /// One line, although the parser and the file's own texts may bring line ends.
     Error refusal(const toml::source_region& where, std::string_view why) const {
-        return {ErrorCode::kInvalid,
-                fmt::format("config file {}, line {}: {}", path_, where.begin.line, why)};
+        std::string text = fmt::format("config file {}, line {}: {}", path_, where.begin.line, why);
+        std::ranges::replace_if(
+            text, [](unsigned char c) { return c < ' ' || c == 0x7f; }, ' ');
+        return {ErrorCode::kInvalid, std::move(text)};
     }
 
 private:

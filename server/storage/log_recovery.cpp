@@ -85,7 +85,7 @@ public:
     sdk::Result<RecoveredLog> run() {
         for (const SegmentPtr& segment : segments_) {
             if (segment->firstSeq() < beginSeq_) continue;
-            const bool isFirst = segment->firstSeq() == beginSeq_ && beginOffset_ > 0;
+            const bool isFirst = segment->firstSeq() == beginSeq_ && beginOffset_ > disk::kFirstBatch;
             if (auto read = readSegment(segment, isFirst ? beginOffset_ : disk::kFirstBatch); !read)
                 return read.error();
         }

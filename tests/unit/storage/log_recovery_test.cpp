@@ -396,6 +396,19 @@ TEST_CASE("a saved cursor ahead of damage goes to what is intact", "[log_recover
     CHECK(found.value().index == 8);
 }
 
+TEST_CASE("a saved end within a file's header is no reason to cut the header off", "[log_recovery]") {
+    FileLog log;
+    log.publish({"a"});
+    TopicState state = log.state();
+    state.end.offset = kFirstBatch - 1;
+    const auto file = log.files().front();
+    log.close();
+    test::flipInFile(file, kFirstBatch);
+    log.reopen(&state);
+    CHECK(std::filesystem::file_size(file) == kFirstBatch);
+    checkGoesOn(log, {});
+}
+
 TEST_CASE("any damage at all to a log costs no intact batch, and never a crash", "[log_recovery]") {
     const auto seed = GENERATE(range(1u, 41u));
     CAPTURE(seed);
