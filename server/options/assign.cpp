@@ -104,6 +104,7 @@ struct Assign {
         return {};
     }
     Result<void> operator()(TlsVersion Options::*field) const {
+        if (text.empty()) return {};  // as in nsqd's example file: the default
         const auto value = parseTlsVersion(text);
         if (!value) return notA(text, "a version of TLS (tls1.0, tls1.1, tls1.2, tls1.3)");
         options.*field = *value;

@@ -84,6 +84,10 @@ TEST_CASE("the last of a flag wins, a repeatable one is a list") {
     CHECK(parsed({"--plugin=a", "--plugin", "b"}).plugins == std::vector<std::string>{"a", "b"});
 }
 
+TEST_CASE("an empty least version of TLS is the default, as in nsqd's example file") {
+    CHECK(parsed({"--tls-min-version="}).tlsMinVersion == TlsVersion::kTls10);
+}
+
 TEST_CASE("a policy for the certificates of clients implies that TLS is required") {
     const std::vector<std::string> files{"--tls-cert=c", "--tls-key=k"};
     const auto required = [&](std::vector<std::string> more) {
