@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <vector>
 
@@ -21,7 +22,11 @@ public:
     /// Of `count` messages, one or more, whose frames begin at `frame`.
     PublishTimes(const std::byte* frame, std::uint32_t count) : first_(publishTime(frame)) {
         for (std::uint32_t i = 1; i < count; ++i) {
-            frame += storage::frameSize(frame);
+            const std::size_t size = storage::frameSize(frame);
+            // Where one frame ends is known from the one before: if they are alike, the next ones come early.
+            __builtin_prefetch(
+                std::bit_cast<const void*>(std::bit_cast<std::uintptr_t>(frame) + kAhead * size));
+            frame += size;
             const std::int64_t time = publishTime(frame);
             if (each_.empty()) {
                 if (time == first_) continue;
@@ -34,6 +39,8 @@ public:
     std::int64_t operator[](std::uint64_t position) const { return each_.empty() ? first_ : each_[position]; }
 
 private:
+    static constexpr std::size_t kAhead = 8;  ///< frames (chosen: measured with nsq_micro)
+
     std::int64_t first_ = 0;
     std::vector<std::int64_t> each_;  ///< empty: all are the first one's
 };
