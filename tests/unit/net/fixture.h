@@ -78,7 +78,7 @@ public:
                     int threads = 1, ConnectionKind kind = ConnectionKind::kProtocol,
                     const TlsContext* tls = nullptr, Transport transport = Transport::kPlain)
         : loops_(threads, logger_, tls),
-          listener_(socket_, loops_, opener, kind, logger_, firstBytesTimeout, transport) {
+          listener_(socket_, loops_, opener, kind, logger_, firstBytesTimeout, nullptr, transport) {
         loops_.start();
         listener_.start();
     }
