@@ -74,6 +74,7 @@ TEST_CASE("every option with a key can stand in the file with its default") {
         const std::string value = defaultText(spec) == "none" ? "" : defaultText(spec);
         const std::string text = isRepeatable(spec) ? "[]" : '"' + value + '"';
         if (!spec.defaultNote.empty() || spec.flag == "log-prefix") continue;
+        if (spec.isSecret) continue;  // an empty token would guard nothing: it is refused
         const File file{std::string{spec.key} + " = " + text};
         Options options;
         CHECK(readConfigFile(options, file.path()));
