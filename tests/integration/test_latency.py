@@ -104,7 +104,7 @@ class Latency(ServerCase):
         self.assertEqual(count(self.server.channel(topic, "none")), 0)
         self.assert_within(of_topic, 1, 300, most)
         self.assertGreater(values(of_topic)[1], quick)
-        self.assertLessEqual(values(of_topic)[0.5], quick)
+        self.assertLessEqual(values(of_topic)[0.5], quick * 101 // 100)  # values between the ends are within 1 %
         only = self.server.stats(f"&topic={topic}&channel=none")["topics"][0]
         self.assertEqual(count(only), 11)
 
