@@ -7,7 +7,7 @@ import tempfile
 import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from nsqtest import (RESPONSE, Authority, Frame, Server, ServerCase, identify, is_stock, main, mpub,  # noqa: E402
+from nsqtest import (RESPONSE, Authority, Frame, Server, ServerCase, identify, is_stock, main, memory_limit, mpub,  # noqa: E402
                      pub, wait_until)
 from nsqtest.compression import Deflated, Snappy, chunk  # noqa: E402
 
@@ -147,7 +147,7 @@ class Compression(ServerCase):
         client.socket._socket.sendall(many)
         self.assert_healthy()
         client.expect(OK)
-        self.assertLess(self.server.rss_bytes() - before, 20 * MEGABYTE)
+        self.assertLess(self.server.rss_bytes() - before, memory_limit(20 * MEGABYTE))
 
     def test_a_slow_reader_takes_bounded_memory(self):
         for kind in WRAPPERS:
@@ -161,7 +161,7 @@ class Compression(ServerCase):
                 for _ in range(100):
                     producer.command(pub(topic, body))
                 if not is_stock():
-                    self.assertLess(self.server.rss_bytes() - before, 60 * MEGABYTE)
+                    self.assertLess(self.server.rss_bytes() - before, memory_limit(60 * MEGABYTE))
                 if kind == "deflate":  # the other takes Python too long
                     for _ in range(100):
                         self.assertTrue(client.read_message().body == body)

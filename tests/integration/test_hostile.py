@@ -7,7 +7,7 @@ import socket
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from nsqtest import DEADLINE_S, Server, ServerCase, is_stock, main, ours_only, pub, wait_until  # noqa: E402
+from nsqtest import DEADLINE_S, Server, ServerCase, is_stock, main, memory_limit, ours_only, pub, wait_until  # noqa: E402
 
 MB = 1 << 20
 HOST = b"Host: x\r\n"
@@ -162,7 +162,7 @@ class Http(HttpSockets):
             self.connect().sendall(b"POST /mpub?topic=promise HTTP/1.1\r\n" + HOST +
                                    b"Content-Length: 5242880\r\n\r\n" + b"x" * 1000)
         self.assert_healthy()
-        self.assertLess(self.server.rss_bytes() - before, 200 * MB)
+        self.assertLess(self.server.rss_bytes() - before, memory_limit(200 * MB))
 
     def test_many_headers(self):
         answers = self.answers_to(b"GET /ping HTTP/1.1\r\n" + HOST + b"a:b\r\n" * 3000 + b"\r\n")
@@ -175,14 +175,14 @@ class Http(HttpSockets):
             for _ in range(64):
                 connection.sendall(b"a:b\r\n" * 200000)
         self.read_to_end(connection)
-        self.assertLess(self.server.rss_bytes() - before, 32 * MB)
+        self.assertLess(self.server.rss_bytes() - before, memory_limit(32 * MB))
 
     def test_many_heads_that_do_not_end(self):
         before = self.server.rss_bytes()
         for _ in range(500):
             self.connect().sendall(b"GET /ping HTTP/1.1\r\n" + HOST + b"X: " + b"f" * 15000)
         self.assert_healthy()
-        self.assertLess(self.server.rss_bytes() - before, 64 * MB)
+        self.assertLess(self.server.rss_bytes() - before, memory_limit(64 * MB))
 
     def requests(self, topic):
         return (b"GET /ping HTTP/1.1\r\n" + HOST + b"\r\nPOST /pub?topic=" + topic + b" HTTP/1.1\r\n" + HOST +
@@ -223,7 +223,7 @@ class Http(HttpSockets):
                 largest = max(largest, self.server.rss_bytes())
         print(f"\n    took {sent / MB:.1f} MB of requests; resident memory grew by {(largest - before) / MB:.1f} MB ",
               end="")
-        self.assertLess(largest - before, 64 * MB)
+        self.assertLess(largest - before, memory_limit(64 * MB))
 
 
 class Lines(ServerCase):
@@ -234,7 +234,7 @@ class Lines(ServerCase):
             for _ in range(64):
                 client.send(b"A" * MB)
         client.close()
-        self.assertLess(self.server.rss_bytes() - before, 32 * MB)
+        self.assertLess(self.server.rss_bytes() - before, memory_limit(32 * MB))
         self.assert_healthy()
 
     def test_many_lines_that_do_not_end(self):
@@ -242,7 +242,7 @@ class Lines(ServerCase):
         for _ in range(500):
             self.client().send(b"PUB " + b"t" * 15000)
         self.client().command(pub(self.name(), b"x"))
-        self.assertLess(self.server.rss_bytes() - before, 64 * MB)
+        self.assertLess(self.server.rss_bytes() - before, memory_limit(64 * MB))
 
 
 class Flood(ServerCase):

@@ -13,7 +13,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from nsqtest import (DEADLINE_S, ERROR, RESPONSE, Authority, Client, Closed, Frame, Server, Web, dpub,  # noqa: E402
-                     identify, is_stock, main, ours_only, pub, run_to_exit, wait_until)
+                     identify, is_stock, main, memory_limit, ours_only, pub, run_to_exit, wait_until)
 
 OK = Frame(RESPONSE, b"OK")
 # From the server's contract.
@@ -321,7 +321,7 @@ class Tls(unittest.TestCase):
         body = os.urandom(500_000)
         for _ in range(200):
             producer.command(pub("t", body))
-        self.assertLess(server.rss_bytes() - before, 60_000_000)
+        self.assertLess(server.rss_bytes() - before, memory_limit(60_000_000))
         for _ in range(200):
             message = client.read_message()
             self.assertTrue(message.body == body)

@@ -42,13 +42,27 @@ def binary():
 
 def is_stock():
     """Whether the program under test is the Go nsqd, against which these tests were written."""
-    if "value" not in _stock:
+    if "value" not in _known:
         version = subprocess.run([binary(), "--version"], capture_output=True, text=True, timeout=DEADLINE_S)
-        _stock["value"] = "built w/go" in version.stdout
-    return _stock["value"]
+        _known["value"] = "built w/go" in version.stdout
+    return _known["value"]
 
 
-_stock = {}
+_known = {}
+
+
+def is_sanitized():
+    """Whether the program under test was built with a sanitizer."""
+    if "sanitized" not in _known:
+        with open(binary(), "rb") as program:
+            content = program.read()
+        _known["sanitized"] = any(name in content for name in (b"__asan_init", b"__tsan_init"))
+    return _known["sanitized"]
+
+
+def memory_limit(size):
+    """`size` in bytes, and in sanitizer builds, which keep what was freed for a while, 512 MB more."""
+    return size + (512 << 20 if is_sanitized() else 0)
 
 
 def run_to_exit(*flags, cwd=None, deadline_s=DEADLINE_S):
