@@ -99,7 +99,8 @@ TEST_CASE("An MPUB is checked as it comes, each byte once") {
     REQUIRE(reader.read(sdk::asBytes(body + "more")) == MpubReader::State::kComplete);
     CHECK(reader.size() == body.size());
     std::vector<sdk::Bytes> bodies;
-    reader.bodies(sdk::asBytes(body + "more"), bodies);
+    const std::string more = body + "more";
+    reader.bodies(sdk::asBytes(more), bodies);
     REQUIRE(bodies.size() == 3);
     CHECK(sdk::asText(bodies[1]) == "bc");
     reader.reset();
