@@ -14,7 +14,7 @@ namespace {
 /// saved count, and one more.
 constexpr int kMostUnsaved = 2;
 
-/// Messages that come due at once, under the lock (chosen): a third of a millisecond. Others wait that long.
+/// Messages that come due at once, under the lock (chosen). Others who want the channel wait that long.
 constexpr std::size_t kMostDue = 1000;
 
 }  // namespace
