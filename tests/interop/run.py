@@ -1,9 +1,13 @@
 """Runs the tests of one client library: run.py (go|python|node) --build-dir=DIR, with the server in NSQD.
 
+They are its program "interop", for what the library does with messages, and then all transports (transports.py); with
+--transport=NAME, as often as needed, only these transports.
+
 The library and its dependencies come from their package registries, pinned, into the build directory, once. What is
 not there (the language, the network) is a skip (exit code 77); with CI=true in the environment it is a failure."""
 
 import argparse
+import collections
 import hashlib
 import os
 import shutil
@@ -12,11 +16,15 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "support"))
+import transports  # noqa: E402
 from nsqtest import Server  # noqa: E402
 
 SKIP = 77
 INSTALL_DEADLINE_S = 600
 RUN_DEADLINE_S = 600
+
+# Two commands.
+Programs = collections.namedtuple("Programs", "interop transport")
 
 
 class Missing(Exception):
@@ -39,8 +47,9 @@ def fetch(what, command, **kwargs):
 
 
 def fingerprint(*files):
+    """Of these files, and of what is done with them here."""
     digest = hashlib.sha256()
-    for file in files:
+    for file in (*files, os.path.abspath(__file__)):
         with open(file, "rb") as content:
             digest.update(content.read())
     return digest.hexdigest()
@@ -66,38 +75,41 @@ def fresh(directory):
 
 
 def prepare_go(build):
-    """go-nsq: compiles the test program. Returns the command."""
+    """go-nsq: compiles the programs."""
     source = os.path.join(HERE, "go")
-    program = os.path.join(build, "interop.test")
-    files = [os.path.join(source, name) for name in ("go.mod", "go.sum", "interop_test.go")]
+    interop, transport = os.path.join(build, "interop.test"), os.path.join(build, "transport")
+    files = [os.path.join(source, name) for name in ("go.mod", "go.sum", "interop_test.go", "transport/main.go")]
     mark = fingerprint(*files)
     if not prepared(build, mark):
         go = find("go")
         fresh(build)
         fetch("go-nsq", [go, "mod", "download"], cwd=source)
-        subprocess.run([go, "test", "-c", "-o", program], cwd=source, check=True, timeout=INSTALL_DEADLINE_S)
+        for command in (["test", "-c", "-o", interop], ["build", "-o", transport, "./transport"]):
+            subprocess.run([go, *command], cwd=source, check=True, timeout=INSTALL_DEADLINE_S)
         set_prepared(build, mark)
-    return [program, "-test.v", "-test.timeout=300s"]
+    return Programs([interop, "-test.v", "-test.timeout=300s"], [transport])
 
 
 def prepare_python(build):
-    """pynsq: makes a virtual environment. Returns the command."""
+    """pynsq: makes a virtual environment."""
     source = os.path.join(HERE, "python")
     needs = [os.path.join(source, name) for name in ("requirements-build.txt", "requirements.txt")]
     python = os.path.join(build, "bin", "python")
     mark = fingerprint(*needs)
     if not prepared(build, mark):
+        if sys.version_info >= (3, 12):
+            raise Missing("this Python is not before 3.12, as requirements.txt's tornado needs (ssl.match_hostname)")
         fresh(build)
         fetch("a virtual environment", [sys.executable, "-m", "venv", build])
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         fetch("setuptools", [*pip, "-r", needs[0]])
         fetch("pynsq", [*pip, "--no-build-isolation", "-r", needs[1]])
         set_prepared(build, mark)
-    return [python, "-B", os.path.join(source, "interop.py")]
+    return Programs(*([python, "-B", os.path.join(source, name)] for name in ("interop.py", "transport.py")))
 
 
 def prepare_node(build):
-    """nsqjs: installs it without its optional parts and without scripts of packages. Returns the command."""
+    """nsqjs: installs it without scripts of packages, which its optional part, snappy, has no need of."""
     source = os.path.join(HERE, "node")
     node, npm = find("node"), find("npm")
     files = [os.path.join(source, name) for name in ("package.json", "package-lock.json")]
@@ -106,18 +118,21 @@ def prepare_node(build):
         fresh(build)
         for file in files:
             shutil.copy(file, build)
-        fetch("nsqjs", [npm, "ci", "--ignore-scripts", "--omit=optional", "--no-audit", "--no-fund"], cwd=build)
+        fetch("nsqjs", [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=build)
         set_prepared(build, mark)
-    # Beside node_modules, where node looks for what the program requires.
-    shutil.copy(os.path.join(source, "interop.js"), build)
-    return [node, os.path.join(build, "interop.js")]
+    # Beside node_modules, where node looks for what the programs require.
+    scripts = ("interop.js", "transport.js")
+    for script in scripts:
+        shutil.copy(os.path.join(source, script), build)
+    return Programs(*([node, os.path.join(build, script)] for script in scripts))
 
 
+# Each returns Programs.
 PREPARE = {"go": prepare_go, "python": prepare_python, "node": prepare_node}
 
 
-def run(command):
-    """Runs the client's tests against a server of their own. Returns their exit code."""
+def run_interop(command):
+    """Runs the client's tests against a server of their own. Returns whether all is well."""
     server = Server()
     environment = {**os.environ, "NSQD_TCP": f"127.0.0.1:{server.tcp_port}",
                    "NSQD_HTTP": f"127.0.0.1:{server.http_port}"}
@@ -125,25 +140,28 @@ def run(command):
     if code != 0:
         print("the end of the server's log:", "".join(server.log_lines[-50:]), sep="\n", flush=True)
     server.stop()
-    return code
+    return code == 0
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("client", choices=PREPARE)
     parser.add_argument("--build-dir", required=True)
+    parser.add_argument("--transport", action="append", choices=[each.name for each in transports.TRANSPORTS])
     arguments = parser.parse_args()
     build = os.path.join(os.path.abspath(arguments.build_dir), arguments.client)
     os.makedirs(build, exist_ok=True)
     try:
-        command = PREPARE[arguments.client](build)
+        programs = PREPARE[arguments.client](build)
     except Missing as reason:
         if os.environ.get("CI") == "true":
             print(f"FAILED: in CI nothing may be skipped: {reason}")
             return 1
         print(f"SKIPPED: {reason}")
         return SKIP
-    return run(command)
+    well = arguments.transport is not None or run_interop(programs.interop)
+    well = transports.run(arguments.client, programs.transport, only=arguments.transport) and well
+    return 0 if well else 1
 
 
 if __name__ == "__main__":

@@ -27,10 +27,12 @@ class Authority:
         _openssl("req", "-x509", *_KEY, "-keyout", self._key, "-out", self.file, "-days", _DAYS, "-subj", f"/CN={name}")
 
     def sign(self, name, common_name=None):
-        """Makes a certificate and its key, over those of that name if there are some. Returns both paths."""
+        """Makes a certificate and its key, over those of that name if there are some. Returns both paths. It is for
+        "localhost" as well, which nsqjs takes every server to be."""
         certificate, key = self._paths(name)
         _openssl("req", "-x509", "-CA", self.file, "-CAkey", self._key, *_KEY, "-keyout", key, "-out", certificate,
-                 "-days", _DAYS, "-subj", f"/CN={common_name or name}", "-addext", "subjectAltName=IP:127.0.0.1",
+                 "-days", _DAYS, "-subj", f"/CN={common_name or name}",
+                 "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
                  "-addext", "basicConstraints=critical,CA:FALSE")
         return certificate, key
 

@@ -20,8 +20,8 @@ Request = collections.namedtuple("Request", "path headers")
 
 
 class Lookupd:
-    """Speaks nsqlookupd's V1 protocol and the part of its HTTP API that nsqd uses. What it is to do can be changed at
-    any time:
+    """Speaks nsqlookupd's V1 protocol and what nsqd and consumers use of its HTTP API. What it is to do can be changed
+    at any time:
 
     `answer`: None as it should, else called with (connection, line) for what to send instead: bytes, or None for
     nothing at all. `greet`: None, or called with a new connection; when it returns False the connection is closed.
@@ -41,6 +41,8 @@ class Lookupd:
         self.connections = 0
         self._tell_http = tell_http
         self._open = {}  # connection: what is registered over it, as (topic, channel or "")
+        self._producers = {}  # connection: the JSON of its IDENTIFY
+        self._looked_up = []
         self._lock = threading.Lock()
         self._free = threading.Event()
         self._free.set()
@@ -48,6 +50,7 @@ class Lookupd:
         self.port = self._listener.getsockname()[1]
         self._http = _HttpServer(("127.0.0.1", 0), _Handler)
         self._http.lookupd = self
+        self.http_port = self._http.server_port
         self._threads = [threading.Thread(target=self._accept, daemon=True),
                          threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)]
         for thread in self._threads:
@@ -61,6 +64,21 @@ class Lookupd:
         """{(topic, channel)} as nsqlookupd would know it; the channel is empty for the topic itself."""
         with self._lock:
             return set().union(*self._open.values())
+
+    def look_up(self, topic):
+        """(status, JSON) of /lookup."""
+        with self._lock:
+            self._looked_up.append(topic)
+            producers = [self._producers[connection] for connection, mine in self._open.items() if (topic, "") in mine]
+        if not producers:
+            return 404, {"message": "TOPIC_NOT_FOUND"}
+        channels = {channel for name, channel in self.registered() if name == topic and channel}
+        return 200, {"channels": sorted(channels), "producers": producers}
+
+    def looked_up(self):
+        """The topics that /lookup was asked for."""
+        with self._lock:
+            return set(self._looked_up)
 
     def know_channels(self, topic, *channels):
         """What /channels tells of the topic."""
@@ -121,6 +139,7 @@ class Lookupd:
         finally:
             with self._lock:
                 del self._open[connection]
+                self._producers.pop(connection, None)
             connection.close()
 
     def _converse(self, connection, stream):
@@ -131,6 +150,7 @@ class Lookupd:
             answer = b"OK"
             if line == "IDENTIFY":
                 self.identified.append(json.loads(stream.read(struct.unpack(">i", stream.read(4))[0])))
+                self._producers[connection] = self.identified[-1]
                 answer = json.dumps(self._info()).encode()
             self.commands.append(line)
             if self.answer is not None:
@@ -144,7 +164,7 @@ class Lookupd:
     def _info(self):
         info = {"tcp_port": self.port, "version": "1.3.0", "hostname": "double"}
         if self._tell_http:
-            info.update(http_port=self._http.server_port, broadcast_address="127.0.0.1")
+            info.update(http_port=self.http_port, broadcast_address="127.0.0.1")
         return info
 
     def _note(self, line, mine):
@@ -169,9 +189,14 @@ class _HttpServer(http.server.ThreadingHTTPServer):
 class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         lookupd = self.server.lookupd
+        path, _, query = self.path.partition("?")
+        query = urllib.parse.parse_qs(query)
+        if path == "/lookup":
+            status, answer = lookupd.look_up(query["topic"][0])
+            self._answer(status, json.dumps(answer).encode())
+            return
         lookupd.asked.append(Request(self.path, dict(self.headers)))
         lookupd._free.wait(DEADLINE_S)
-        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
         if lookupd.channels_reply is not None:
             self.close_connection = True
             try:
@@ -182,9 +207,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         body = lookupd.channels_answer
         if body is None:
             body = json.dumps({"channels": lookupd.channels.get(query["topic"][0], [])}).encode()
+        self._answer(200, body)
+
+    def _answer(self, status, body):
         try:
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
+            self.send_header("X-NSQ-Content-Type", "nsq; version=1.0")  # go-nsq takes it for an old nsqlookupd's else
             self.end_headers()
             self.wfile.write(body)
         except OSError:
@@ -229,6 +258,10 @@ class StockLookupd:
         found = Web(self.http_port).json("GET", "/debug")
         keys = [key.split(":") for key, producers in found.items() if producers]
         return {(key, subkey) for category, key, subkey in keys if category in ("topic", "channel")}
+
+    def looked_up(self):
+        """The topics that /lookup was asked for, as it logs them."""
+        return set(re.findall(r" GET /lookup\?\S*topic=([^&\s]+)", "".join(self._lines)))
 
     def know_channels(self, topic, *channels):
         for channel in channels:
