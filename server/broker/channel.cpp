@@ -97,14 +97,13 @@ void Channel::clear() {
     saveAllKept_ = true;
     ready_.clear();
     held_.clear();
+    finder_.reset();
     deferred_.clear();
     singles_.clear();
-    singleDeadlines_.clear();
     gaps_.clear();
     gapMessages_ = 0;
     for (Consumer* consumer : consumers_) {
         consumer->runs.clear();
-        consumer->singles = 0;
     }
 }
 
@@ -160,12 +159,7 @@ std::size_t Channel::remove(Consumer& consumer) {
     hungry_.store(!waiting_.empty(), std::memory_order_seq_cst);
     if (closed_) return consumers_.size();
     // What it has in flight stays so until its time is out, without an owner.
-    for (auto& [seq, single] : singles_) {
-        if (consumer.singles == 0) break;  // no more of them: those without an owner may be many
-        if (single.owner != &consumer) continue;
-        single.owner = nullptr;
-        --consumer.singles;
-    }
+    singles_.disown(consumer);
     for (const InFlightRun& run : consumer.runs) {
         for (std::uint64_t seq = run.firstSeq; seq < run.firstSeq + run.count; ++seq) {
             if (run.holds(seq)) addSingle(run.single(seq, nullptr));

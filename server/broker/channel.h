@@ -6,7 +6,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,6 +14,7 @@
 #include "broker/held_message.h"
 #include "broker/latency_window.h"
 #include "broker/pending.h"
+#include "broker/singles.h"
 #include "broker/topic_shared.h"
 #include "nsq/sdk/broker.h"
 #include "storage/topic_log.h"
@@ -163,7 +163,6 @@ private:
     bool isForeign(Consumer& consumer, sdk::MessageId id) const;
     sdk::Error notInFlight(const Consumer& consumer, std::uint64_t seq) const;
     void addSingle(SingleInFlight single);
-    void dropSingle(const SingleInFlight& single);
     void defer(PendingMessage message, Clock::time_point due);
     void makeReady(PendingMessage message);
     void queueAgain(PendingMessage message);
@@ -173,6 +172,7 @@ private:
     void noteKept(const PendingMessage& message, Clock::time_point due);
     void noteRemoved(std::uint64_t seq);
     void note(const storage::SavedMessage& change);
+    void listKept(std::unique_lock<std::mutex>& lock, storage::SavedMessages& list);
     bool isSaved() const { return topic_->keeper != nullptr && !ephemeral_; }
     void passMissing(std::uint64_t count);
     bool keepsLatencies() const { return context_.latencyWindow.count() > 0; }
@@ -196,13 +196,14 @@ private:
 
     mutable std::mutex mutex_;
     storage::LogCursor cursor_;
-    std::deque<Gap> gaps_;                             ///< ahead of the cursor, in order
-    std::uint64_t gapMessages_ = 0;                    ///< messages in gaps_
-    std::deque<PendingMessage> ready_;                 ///< came back, to be delivered again
-    std::vector<PendingMessage> held_;                 ///< the same, once what is known of them is saved
-    std::deque<DeferredMessage> deferred_;             ///< a heap, the earliest first
-    std::map<std::uint64_t, SingleInFlight> singles_;  ///< no table: a million are not moved as it grows
-    std::set<std::pair<Clock::time_point, std::uint64_t>> singleDeadlines_;
+    std::deque<Gap> gaps_;                          ///< ahead of the cursor, in order
+    std::uint64_t gapMessages_ = 0;                 ///< messages in gaps_
+    std::deque<PendingMessage> ready_;              ///< came back, to be delivered again
+    std::uint64_t takenReady_ = 0;                  ///< messages that left the front of ready_
+    std::deque<PendingMessage> held_;               ///< the same, once what is known of them is saved
+    std::unique_ptr<storage::FrameFinder> finder_;  ///< of ready_; only until the next save
+    std::deque<DeferredMessage> deferred_;          ///< a heap, the earliest first
+    Singles singles_;
     std::vector<Consumer*> consumers_;
     std::deque<Consumer*> waiting_;  ///< have room and found nothing, the longest waiting first
     Clock::time_point scheduled_ = Clock::time_point::max();
@@ -215,6 +216,7 @@ private:
 
     bool changed_ = true;             ///< since it was saved last
     bool saveAllKept_ = true;         ///< the next save is of all that is kept
+    bool isListing_ = false;          ///< listKept() is at work
     storage::SavedMessages changes_;  ///< of what is kept, since it was saved last
 
     std::atomic<std::uint64_t> messageCount_{0};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/breath.h"
 #include "broker/channel.h"
 #include "broker/saved_time.h"
 #include "storage/log_recovery.h"
@@ -12,6 +13,9 @@ namespace {
 
 /// Changes are saved as such up to this many, apart from as many as there are messages (chosen).
 constexpr std::size_t kFewChanges = 4096;
+
+/// Messages listed at once, under the lock (chosen): some hundred microseconds.
+constexpr std::size_t kListedAtOnce = 10'000;
 
 storage::SavedMessage savedOf(const PendingMessage& message, std::int64_t dueNs) {
     return {message.seq, message.place.segment->firstSeq(), dueNs, message.place.offset, message.attempts, 0};
@@ -51,16 +55,26 @@ void Channel::note(const storage::SavedMessage& change) {
     changed();
     if (saveAllKept_) return;
     changes_.push_back(change);
-    if (changes_.size() > kFewChanges + 2 * (ready_.size() + singles_.size() + deferred_.size())) {
+    if (!isListing_ &&
+        changes_.size() > kFewChanges + 2 * (ready_.size() + singles_.size() + deferred_.size())) {
         changes_.clear();
         saveAllKept_ = true;
     }
 }
 
 std::optional<storage::ChannelState> Channel::save(bool everything) {
-    const std::lock_guard lock{mutex_};
+    std::unique_lock lock{mutex_};
+    finder_.reset();
     if (!isSaved() || closed_ || (!everything && !changed_)) return std::nullopt;
     storage::ChannelState state;
+    state.kept.complete = everything || saveAllKept_;
+    if (state.kept.complete) listKept(lock, state.kept.messages);
+    if (state.kept.messages.empty()) {
+        state.kept.messages = std::move(changes_);
+    } else {
+        state.kept.messages.insert(state.kept.messages.end(), changes_.begin(), changes_.end());
+    }
+    changes_.clear();
     state.name = name_;
     state.paused = paused_;
     state.cursor = storage::toSaved(cursor_);
@@ -70,21 +84,38 @@ std::optional<storage::ChannelState> Channel::save(bool everything) {
             if (run.live > 0) state.runs.push_back(savedOf(run));
         }
     }
-    state.kept.complete = everything || saveAllKept_;
-    if (state.kept.complete) {
-        for (const auto& [seq, single] : singles_) state.kept.messages.push_back(savedOf(single.message, 0));
-        for (const PendingMessage& message : ready_) state.kept.messages.push_back(savedOf(message, 0));
-        for (const PendingMessage& message : held_) state.kept.messages.push_back(savedOf(message, 0));
-        for (const DeferredMessage& deferred : deferred_) {
-            state.kept.messages.push_back(savedOf(deferred.message, toUnixNs(deferred.due)));
-        }
-    } else {
-        state.kept.messages = std::move(changes_);
-    }
-    changes_.clear();
-    saveAllKept_ = false;
     changed_ = false;
     return state;
+}
+
+/// All that is kept, in parts: a million take long, and others want the channel meanwhile. What happens to a
+/// message between the parts is in changes_, which come behind the list; only a deferred message may leave
+/// its place unnoticed when it becomes due, so these are listed before those it would join. The topic's lock,
+/// which the caller has, keeps everything else that could empty the channel or move messages out.
+void Channel::listKept(std::unique_lock<std::mutex>& lock, storage::SavedMessages& list) {
+    changes_.clear();
+    saveAllKept_ = false;
+    isListing_ = true;
+    const auto add = [&](const PendingMessage& message, std::int64_t dueNs) {
+        list.push_back(savedOf(message, dueNs));
+        if (list.size() % kListedAtOnce != 0) return false;
+        letOthersIn(lock);
+        return true;
+    };
+    // At once: the heap is another one after each pause.
+    for (const DeferredMessage& deferred : deferred_) {
+        list.push_back(savedOf(deferred.message, toUnixNs(deferred.due)));
+    }
+    for (std::size_t i = 0; i < held_.size(); ++i) add(held_[i], 0);
+    const std::uint64_t end = takenReady_ + ready_.size();
+    for (std::uint64_t i = takenReady_; i < end; i = std::max(i + 1, takenReady_)) {
+        add(ready_[i - takenReady_], 0);
+    }
+    for (auto at = singles_.begin(); at != singles_.end();) {
+        const std::uint64_t seq = at->message.seq;
+        at = add(at->message, 0) ? singles_.after(seq) : std::next(at);
+    }
+    isListing_ = false;
 }
 
 void Channel::restore(const storage::ChannelState& state, storage::LogCursor cursor, std::deque<Gap> gaps,
@@ -141,7 +172,7 @@ void Channel::collectHolding(const storage::Segment& segment,
     for (const PendingMessage& message : ready_) add(message, {});
     for (const PendingMessage& message : held_) add(message, {});
     for (const DeferredMessage& deferred : deferred_) add(deferred.message, deferred.due);
-    for (const auto& [seq, single] : singles_) add(single.message, {});
+    for (const SingleInFlight& single : singles_) add(single.message, {});
     for (const Consumer* consumer : consumers_) {
         for (const InFlightRun& run : consumer->runs) {
             if (run.place.segment.get() != &segment) continue;
@@ -172,7 +203,7 @@ void Channel::relocate(const storage::Segment& from,
     for (DeferredMessage& deferred : deferred_) {
         if (move(deferred.message)) noteKept(deferred.message, deferred.due);
     }
-    for (auto& [seq, single] : singles_) {
+    for (SingleInFlight& single : singles_) {
         if (move(single.message)) noteKept(single.message, {});
     }
     for (Consumer* consumer : consumers_) {

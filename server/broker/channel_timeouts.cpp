@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/breath.h"
 #include "broker/channel.h"
 #include "broker/queue_scan.h"
 
@@ -51,10 +52,10 @@ std::size_t Channel::timeOut(Clock::time_point now) {
         }
         if (any && consumer->room() > 0) wait(*consumer);
     }
-    while (!isEnough() && !singleDeadlines_.empty() && singleDeadlines_.begin()->first <= now) {
-        const SingleInFlight single = singles_.at(singleDeadlines_.begin()->second);
-        dropSingle(single);
-        makeReady(single.message);
+    for (const SingleInFlight* first = singles_.earliest();
+         !isEnough() && first != nullptr && first->deadline <= now; first = singles_.earliest()) {
+        SingleInFlight single = singles_.remove(first->message.seq);
+        makeReady(std::move(single.message));
         ++timeoutCount_;
         if (single.owner != nullptr && single.owner->room() > 0) wait(*single.owner);
     }
@@ -98,14 +99,23 @@ bool Channel::mustWait(const PendingMessage& message) const {
 }
 
 void Channel::onSaved() {
-    const std::lock_guard lock{mutex_};
-    for (PendingMessage& message : std::exchange(held_, {})) queueAgain(std::move(message));
+    std::unique_lock lock{mutex_};
+    for (std::size_t left = held_.size(); left > 0; --left) {
+        PendingMessage message = std::move(held_.front());
+        held_.pop_front();
+        queueAgain(std::move(message));
+        if (left % kMostDue != 0) continue;
+        wakeOne();
+        letOthersIn(lock);
+    }
+    if (!held_.empty()) topic_->hurry();
     wakeOne();
 }
 
 PendingMessage Channel::takeFirstReady() {
     PendingMessage message = std::move(ready_.front());
     ready_.pop_front();
+    ++takenReady_;
     return message;
 }
 
@@ -117,7 +127,7 @@ void Channel::scheduleAt(Clock::time_point when) {
 Clock::time_point Channel::nextDeadline() const {
     Clock::time_point next = retryAt_;
     if (!deferred_.empty()) next = std::min(next, deferred_.front().due);
-    if (!singleDeadlines_.empty()) next = std::min(next, singleDeadlines_.begin()->first);
+    if (const SingleInFlight* first = singles_.earliest()) next = std::min(next, first->deadline);
     for (const Consumer* consumer : consumers_) next = std::min(next, consumer->runs.nextDeadline());
     return next;
 }

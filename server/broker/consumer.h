@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "broker/in_flight_runs.h"
+#include "broker/singles.h"
 #include "nsq/sdk/broker.h"
 
 namespace nsq::broker {
@@ -16,10 +17,10 @@ struct Consumer {
 
     std::int64_t ready = 0;
     InFlightRuns runs{};
-    std::int64_t singles = 0;  ///< messages in flight outside of runs
-    bool waiting = false;      ///< stands in the channel's list of those who wait for messages
+    Singles::Owned singles{};
+    bool waiting = false;  ///< stands in the channel's list of those who wait for messages
 
-    std::int64_t inFlight() const { return static_cast<std::int64_t>(runs.live()) + singles; }
+    std::int64_t inFlight() const { return static_cast<std::int64_t>(runs.live() + singles.size()); }
     std::int64_t room() const { return ready - inFlight(); }
 };
 

@@ -1,15 +1,9 @@
 #include "broker/queue_scan.h"
 
+#include "broker/breath.h"
 #include "broker/channel.h"
 
 namespace nsq::broker {
-
-namespace {
-
-/// Between the parts of a storm in one channel (chosen): about what it takes to wake a thread that waits.
-constexpr std::chrono::microseconds kBreath{100};
-
-}  // namespace
 
 QueueScan::QueueScan() : thread_([this] { run(); }) {}
 

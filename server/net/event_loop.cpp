@@ -19,6 +19,9 @@ namespace {
 /// little enough for those that queue themselves again and again.
 constexpr int kMaxBatches = 8;
 
+/// The same, in time (chosen). What is left of a batch is done in the next turn.
+constexpr std::chrono::milliseconds kTasksTime{1};
+
 }  // namespace
 
 EventLoop::EventLoop(std::string name, spdlog::logger& logger, const TlsContext* tls)
@@ -88,7 +91,7 @@ void EventLoop::turn() {
         connection->callDrained();
         endClosed();
     }
-    runTasks();
+    runTasks(kTasksTime);
     endInputs();
     sendOutputs();
     bury();
@@ -124,26 +127,37 @@ void EventLoop::runTimers() {
     }
 }
 
-void EventLoop::runTasks() {
-    for (int round = 0; round < kMaxBatches; ++round) {
+/// Until there are none left, or for about as long as `most`.
+void EventLoop::runTasks(sdk::Clock::duration most) {
+    const sdk::Clock::time_point began = sdk::Clock::now();
+    for (int round = 0; round < kMaxBatches && sdk::Clock::now() - began <= most; ++round) {
         for (int batch = 0; batch < kMaxBatches; ++batch) {
-            const bool ranTasks = runPosted();
+            const bool ranTasks = runPosted(most);
             const bool resumed = runResumed();
-            if (!ranTasks && !resumed) break;
+            if ((!ranTasks && !resumed) || sdk::Clock::now() - began > most) break;
         }
-        if (!runTurnEnd()) break;
+        if (!runTurnEnd(most)) break;
     }
 }
 
-bool EventLoop::runPosted() {
+/// A batch, or as much of it as is done within `most`. False: there was nothing to do.
+bool EventLoop::runPosted(sdk::Clock::duration most) {
     if (!startPosted()) return false;
-    while (sdk::LoopTask* task = nextPosted()) runTask(*task);
+    const sdk::Clock::time_point began = sdk::Clock::now();
+    while (sdk::LoopTask* task = nextPosted()) {
+        runTask(*task);
+        if (sdk::Clock::now() - began > most) break;
+    }
     return true;
 }
 
-bool EventLoop::runTurnEnd() {
+bool EventLoop::runTurnEnd(sdk::Clock::duration most) {
     if (!startTurnEnd()) return false;
-    while (sdk::LoopTask* task = nextTurnEnd()) runTask(*task);
+    const sdk::Clock::time_point began = sdk::Clock::now();
+    while (sdk::LoopTask* task = nextTurnEnd()) {
+        runTask(*task);
+        if (sdk::Clock::now() - began > most) break;
+    }
     return true;
 }
 
@@ -228,7 +242,7 @@ void EventLoop::shutDown() {
         dropAll(ConnectionKind::kProtocol, "the server has stopped");
         dropAll(ConnectionKind::kHttp, "the server has stopped");
         endClosed();
-        runTasks();
+        runTasks(sdk::Clock::duration::max());
         bury();
     }
     const std::lock_guard lock(mutex_);

@@ -24,6 +24,11 @@ constexpr std::size_t kLowWater = kHighWater / 2;
 /// The most bytes sent to one client in one turn (chosen): others wait.
 constexpr std::size_t kMaxFlush = 1024 * 1024;
 
+/// What a session does with one read should take this long at most (chosen): others wait. After a longer one
+/// the next read is half as large, down to kLeastRead bytes, which is some hundred small commands.
+constexpr auto kLongRead = 500us;
+constexpr std::uint32_t kLeastRead = 4096;
+
 /// How long a client may take to accept the output of a closed connection (the SDK's promise), and how long a
 /// session may go on after its client's end.
 constexpr auto kCloseTimeout = 5s;
@@ -140,13 +145,14 @@ void SocketConnection::onTimer(const Timer& timer) {
 }
 
 void SocketConnection::readInput() {
-    const ssize_t count =
-        ::recv(accepted_.socket.get(), state_.readBuffer.body(), ReadBuffer::kReadSize, MSG_DONTWAIT);
+    const ssize_t count = ::recv(accepted_.socket.get(), state_.readBuffer.body(), readSize_, MSG_DONTWAIT);
     if (count > 0) {
         if (phase_ > Phase::kOpen) return;
         lastReadAt_ = state_.now;
-        filters_ ? receiveFiltered(static_cast<std::size_t>(count))
-                 : receive(static_cast<std::size_t>(count));
+        paced([&] {
+            filters_ ? receiveFiltered(static_cast<std::size_t>(count))
+                     : receive(static_cast<std::size_t>(count));
+        });
     } else if (count == 0) {
         if (phase_ == Phase::kDraining) return die("the client hung up");
         inputEnded_ = true;
@@ -154,6 +160,14 @@ void SocketConnection::readInput() {
         updateInterest();
     } else if (errno != EAGAIN && errno != EINTR) {
         die(std::generic_category().message(errno));
+    }
+}
+
+void SocketConnection::adaptReadSize(sdk::Clock::duration took) {
+    if (took > kLongRead) {
+        readSize_ = std::max(readSize_ / 2, kLeastRead);
+    } else if (readSize_ < ReadBuffer::kReadSize && took < kLongRead / 4) {
+        readSize_ *= 2;
     }
 }
 

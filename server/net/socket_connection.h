@@ -110,6 +110,15 @@ private:
     }
     void fail();
 
+    /// Calls what gives the session a read: a client of costly commands gets the loop in short parts.
+    template <typename Call>
+    void paced(Call call) {
+        const auto began = sdk::Clock::now();
+        call();
+        adaptReadSize(sdk::Clock::now() - began);
+    }
+    void adaptReadSize(sdk::Clock::duration took);
+
     Accepted accepted_;
     sdk::Loop& loop_;
     LoopState& state_;
@@ -121,13 +130,14 @@ private:
     std::chrono::system_clock::time_point connectedAt_ = std::chrono::system_clock::now();
 
     Phase phase_ = Phase::kOpening;
-    std::uint32_t interest_ = 0;  ///< what epoll watches
-    std::size_t maxPending_ = 0;  ///< Session::maxPending when it last left something
-    bool paused_ = false;         ///< the session left more than it may hope to use
-    bool inputEnded_ = false;     ///< the client closed its side, and all before was read
-    bool hungUp_ = false;         ///< the client closed its side while the input was paused
-    bool shortWrite_ = false;     ///< the kernel took less than there was
-    bool starved_ = false;        ///< outputRoom() was 0, and onOutputDrained was not called since
+    std::uint32_t interest_ = 0;                      ///< what epoll watches
+    std::uint32_t readSize_ = ReadBuffer::kReadSize;  ///< bytes given to the session at once, at most
+    std::size_t maxPending_ = 0;                      ///< Session::maxPending when it last left something
+    bool paused_ = false;                             ///< the session left more than it may hope to use
+    bool inputEnded_ = false;                         ///< the client closed its side, and all before was read
+    bool hungUp_ = false;      ///< the client closed its side while the input was paused
+    bool shortWrite_ = false;  ///< the kernel took less than there was
+    bool starved_ = false;     ///< outputRoom() was 0, and onOutputDrained was not called since
 
     Timer sessionTimer_{*this};
     Timer ownTimer_{*this};  ///< limits the handshake, opening, waiting after the client's end, and closing

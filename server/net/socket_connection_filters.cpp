@@ -69,14 +69,14 @@ void SocketConnection::receiveFiltered(std::size_t count) {
 }
 
 void SocketConnection::callDecode() {
-    if (phase_ <= Phase::kOpen && !paused_) guarded([this] { decode(); });
+    if (phase_ <= Phase::kOpen && !paused_) guarded([this] { paced([this] { decode(); }); });
 }
 
-/// Gives the session a read buffer's worth of what was received, at most.
+/// Gives the session a read's worth of what was received, at most.
 void SocketConnection::decode() {
     std::size_t count = 0;
     try {
-        count = filters_->chain.decode({state_.readBuffer.body(), ReadBuffer::kReadSize});
+        count = filters_->chain.decode({state_.readBuffer.body(), readSize_});
     } catch (const CodecError& error) {
         return filterFailed(error.what());
     }

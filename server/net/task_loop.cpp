@@ -46,7 +46,7 @@ void TaskLoop::atTurnEnd(sdk::LoopTask& task) {
 
 bool TaskLoop::mayRest() {
     const std::lock_guard lock(mutex_);
-    resting_ = posted_.coming().empty() && turnEnd_.coming().empty();
+    resting_ = posted_.empty() && turnEnd_.empty();
     return resting_;
 }
 
@@ -57,6 +57,7 @@ void TaskLoop::awake() {
 
 bool TaskLoop::start(Batches& batches) {
     const std::lock_guard lock(mutex_);
+    if (!batches.current().empty()) return true;
     if (batches.coming().empty()) return false;
     batches.incoming = 1 - batches.incoming;
     return true;

@@ -29,8 +29,8 @@ protected:
     bool mayRest();
     void awake();
 
-    /// The tasks posted up to now become the current batch; true if there are any. So for the turn's end.
-    /// What a task queues while its batch runs belongs to the next one.
+    /// The tasks posted up to now become the current batch, unless there is a rest of the last one; true if
+    /// there are any. So for the turn's end. What a task queues while its batch runs belongs to the next one.
     bool startPosted() { return start(posted_); }
     bool startTurnEnd() { return start(turnEnd_); }
 
@@ -46,6 +46,7 @@ private:
 
         TaskQueue& coming() { return queues[incoming]; }
         TaskQueue& current() { return queues[1 - incoming]; }
+        bool empty() const { return queues[0].empty() && queues[1].empty(); }
     };
 
     bool start(Batches& batches);

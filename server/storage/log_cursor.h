@@ -89,11 +89,12 @@ private:
         const std::byte* frame = nullptr;
     };
 
-    /// Batches that are remembered (chosen): of consumers that send messages back at once, each has its own.
-    static constexpr std::size_t kRemembered = 16;
+    /// Batches that are remembered (chosen). Messages that several consumers send back again and again come
+    /// from ever more batches in turn.
+    static constexpr std::size_t kRemembered = 64;
 
     /// Bytes read after which all is forgotten, but for what was found last (chosen).
-    static constexpr std::size_t kMostRemembered = 16 * 1024 * 1024;
+    static constexpr std::size_t kMostRemembered = 4 * 1024 * 1024;
 
     sdk::Result<Found*> batchAt(const BatchPlace& place, std::uint64_t seq);
     Found* missing(const BatchPlace& place, std::uint64_t seq, bool overDamage);
