@@ -1,6 +1,7 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <mutex>
+#include <thread>
 
 #include "unit/net/client.h"
 #include "unit/net/fixture.h"
@@ -92,6 +93,33 @@ TEST_CASE("resumeInput hands over the left bytes without new ones") {
         connection.load()->resumeInput();
     });
     REQUIRE(client.receive(3) == "abc");
+}
+
+TEST_CASE("a session whose commands take long is given them in small parts, until they are quick again") {
+    constexpr std::size_t kSent = 2 * 1024 * 1024;
+    std::atomic<bool> slow{true};
+    std::atomic<std::size_t> least{SIZE_MAX};
+    std::atomic<std::size_t> most{0};
+    Signal used;
+    ScriptedOpener opener([&](ScriptedSession& session) {
+        session.dataFunction = [&](sdk::Bytes data) {
+            if (slow) std::this_thread::sleep_for(1ms);
+            least = std::min(least.load(), data.size());
+            most = std::max(most.load(), data.size());
+            used.add(static_cast<int>(data.size()));
+            return data.size();
+        };
+    });
+    Server server(opener);
+    Client client(server.port());
+    REQUIRE(client.send(pattern(kSent)));
+    REQUIRE(used.reaches(kSent));
+    REQUIRE(least <= 4096);
+    slow = false;
+    most = 0;
+    REQUIRE(client.send(pattern(kSent)));
+    REQUIRE(used.reaches(2 * kSent));
+    REQUIRE(most > 4096);
 }
 
 TEST_CASE("a session that uses nothing stops the reading at its limit") {

@@ -93,6 +93,24 @@ TEST_CASE("a task queued while its batch runs waits for the next batch") {
     REQUIRE(queues.nextPosted() == &first);
 }
 
+TEST_CASE("the rest of a batch comes before the next one, and keeps the loop from resting") {
+    Queues queues;
+    std::array<Task, 3> tasks;
+    queues.post(tasks[0]);
+    queues.post(tasks[1]);
+    REQUIRE(queues.startPosted());
+    REQUIRE(queues.nextPosted() == &tasks[0]);
+    REQUIRE(!queues.mayRest());
+    queues.post(tasks[2]);
+    REQUIRE(queues.startPosted());
+    REQUIRE(queues.nextPosted() == &tasks[1]);
+    REQUIRE(queues.nextPosted() == nullptr);
+    REQUIRE(queues.startPosted());
+    REQUIRE(queues.nextPosted() == &tasks[2]);
+    REQUIRE(queues.nextPosted() == nullptr);
+    REQUIRE(queues.mayRest());
+}
+
 TEST_CASE("cancel takes a task out of any queue") {
     Queues queues;
     std::array<Task, 4> tasks;
@@ -108,6 +126,41 @@ TEST_CASE("cancel takes a task out of any queue") {
     queues.post(tasks[1]);
     REQUIRE(queues.startPosted());
     REQUIRE(queues.nextPosted() == &tasks[1]);
+}
+
+TEST_CASE("sockets get their turn while a long batch of tasks runs") {
+    constexpr int kTasks = 400;
+    const bool atEnd = GENERATE(false, true);
+    int done = 0;  // the loop's
+    int doneWhenAnswered = -1;
+    Signal all;
+    std::vector<std::unique_ptr<Task>> tasks;
+    for (int i = 0; i < kTasks; ++i) {
+        tasks.push_back(std::make_unique<Task>([&] {
+            std::this_thread::sleep_for(2ms);
+            ++done;
+            all.add();
+        }));
+    }
+    ScriptedOpener opener([&](ScriptedSession& session) {
+        session.dataFunction = [&](sdk::Bytes data) {
+            doneWhenAnswered = done;
+            session.connection().output().write(data);
+            return data.size();
+        };
+    });
+    Server server(opener);
+    Client client(server.port());
+    EventLoop& loop = server.loops().next();
+    REQUIRE(client.send("a"));
+    REQUIRE(client.receive(1) == "a");
+    runOn(loop, [&] {
+        for (const auto& task : tasks) atEnd ? loop.atTurnEnd(*task) : loop.post(*task);
+    });
+    REQUIRE(client.send("b"));
+    REQUIRE(client.receive(1) == "b");
+    REQUIRE(all.reaches(kTasks));
+    REQUIRE(doneWhenAnswered < kTasks);
 }
 
 TEST_CASE("a turn runs posted tasks before those of its end, and both before outputs are sent") {
