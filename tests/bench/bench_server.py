@@ -31,6 +31,10 @@ class Contender:
     def start(self, *flags, data_path, **options):
         return Server(*flags, data_path=data_path, program=self.program, deadline_s=DEADLINE_S, **options)
 
+    def measure(self, row):
+        """Returns {metric: (value, unit)}."""
+        return row.run(self)
+
     @contextlib.contextmanager
     def running(self, *flags):
         """A server with a data directory of its own."""

@@ -1,6 +1,6 @@
 """Measures this server beside a stock nsqd, in turn, and prints a table.
 
-    NSQD=build/bin/nsqd python3 tests/bench/compare.py --stock=PATH [--rounds=5] [--rows=NAME,...] [--json=FILE]
+    NSQD=build/bin/nsqd python3 tests/bench/compare.py --stock=PATH [--nats=PATH] [--rounds=5] [--rows=NAME,...] [--json=FILE]
 
 Every round measures all servers one after the other; the table has the median of the rounds, their range, and the ratio
 of the servers of each round. Needs nsq_load beside the server in NSQD (cmake -DBENCH=ON). Without --stock it measures
@@ -17,6 +17,7 @@ import speed_rows  # noqa: E402
 import storage_rows  # noqa: E402
 import storm_rows  # noqa: E402
 from bench_server import Contender, check_programs  # noqa: E402
+from nats_server import NatsContender  # noqa: E402
 from nsqtest import raise_file_limit  # noqa: E402
 from nsqtest.server import binary  # noqa: E402
 
@@ -53,9 +54,10 @@ def times_better(stock, ours, unit):
 def print_row(row, metrics, contenders):
     """The ratio is that of the last server and the first one."""
     for metric, (unit, values) in metrics.items():
-        cells = [f"{row.title}: {metric}", *(spread(values[each.name], unit) for each in contenders)]
+        cells = [f"{row.title}: {metric}",
+                 *(spread(values[each.name], unit) if each.name in values else "" for each in contenders)]
         if len(contenders) > 1:
-            ratios = times_better(values[contenders[0].name], values[contenders[-1].name], unit)
+            ratios = times_better(values.get(contenders[0].name, []), values[contenders[-1].name], unit)
             cells.append(f"{statistics.median(ratios):,.1f}" if ratios else "")
             if len(ratios) > 1:
                 cells[-1] += f" ({min(ratios):,.1f} to {max(ratios):,.1f})"
@@ -68,7 +70,7 @@ def measure(row, contenders, rounds):
     for number in range(rounds):
         for contender in contenders:
             print(f"{row.name}: round {number + 1} of {rounds}, {contender.name}", file=sys.stderr, flush=True)
-            for metric, (value, unit) in row.run(contender).items():
+            for metric, (value, unit) in contender.measure(row).items():
                 metrics.setdefault(metric, (unit, {}))[1].setdefault(contender.name, []).append(value)
     return metrics
 
@@ -76,6 +78,7 @@ def measure(row, contenders, rounds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stock", help="path of a stock nsqd")
+    parser.add_argument("--nats", help="path of a nats-server, for the rows it has a counterpart of")
     parser.add_argument("--server", action="append", default=[], metavar="NAME=PATH",
                         help="one more build of this server, such as one before a change; can be repeated")
     parser.add_argument("--rounds", type=int, default=5)
@@ -85,12 +88,14 @@ def main():
     wanted = arguments.rows.split(",") if arguments.rows else [row.name for row in ROWS]
     if unknown := set(wanted) - {row.name for row in ROWS}:
         parser.error(f"no such row: {', '.join(sorted(unknown))}; there are {', '.join(row.name for row in ROWS)}")
-    try:
-        check_programs()
-    except RuntimeError as error:
-        parser.error(str(error))
     raise_file_limit()
     contenders = [Contender("stock", arguments.stock, True)] if arguments.stock else []
+    try:
+        check_programs()
+        if arguments.nats:
+            contenders.append(NatsContender(arguments.nats))
+    except RuntimeError as error:
+        parser.error(str(error))
     for server in arguments.server:
         name, _, program = server.partition("=")
         contenders.append(Contender(name, program, False))
@@ -103,7 +108,7 @@ def main():
             metrics = measure(row, contenders, arguments.rounds)
             print_row(row, metrics, contenders)
             results[row.name] = {metric: {"unit": unit, "values": values,
-                                          "better": times_better(values[contenders[0].name], values["ours"], unit)}
+                                          "better": times_better(values.get(contenders[0].name, []), values["ours"], unit)}
                                  for metric, (unit, values) in metrics.items()}
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:

@@ -78,6 +78,13 @@ def check_sanitizers(text):
             raise AssertionError(f"sanitizer report in the server's output:\n{text[-20000:]}")
 
 
+def cpu_s(pid):
+    """User and system time a process has spent so far."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Server:
     """Starts at once; stop() checks that it ends well. Use it from one thread, which must outlive the process."""
 
@@ -175,10 +182,7 @@ class Server:
         raise AssertionError("the server is gone")
 
     def cpu_s(self):
-        """User and system time spent so far."""
-        with open(f"/proc/{self.pid}/stat", encoding="ascii") as stat:
-            fields = stat.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_s(self.pid)
 
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
