@@ -99,7 +99,7 @@ std::thread threadOf(Work work) {
 }  // namespace
 
 Latency measureLatency(const Settings& settings) {
-    V2Client consumer{static_cast<int>(settings.port)};
+    V2Client consumer{settings};
     if (settings.unbuffered) {
         const std::string wishes = R"({"output_buffer_size":-1,"output_buffer_timeout":-1})";
         consumer.send("IDENTIFY\n" + sizedText(wishes));
@@ -108,7 +108,7 @@ Latency measureLatency(const Settings& settings) {
     consumer.send("SUB " + settings.topic + " " + settings.channel + "\n");
     consumer.expectOk();
     consumer.send("RDY " + std::to_string(settings.rdy) + "\n");
-    V2Client publisher{static_cast<int>(settings.port)};
+    V2Client publisher{settings};
     Latency latency;
     const Schedule schedule{settings};
     latency.messages = schedule.messages();

@@ -26,8 +26,7 @@ Publishers::Publishers(const Settings& settings, std::uint64_t connections, std:
       begin_(std::chrono::steady_clock::now()),
       window_(repeated(publishCommand(settings, settings.batch), settings.window)) {
     for (std::uint64_t i = 0; i < connections; ++i) {
-        Publisher& publisher =
-            *publishers_.emplace_back(std::make_unique<Publisher>(static_cast<int>(settings.port)));
+        Publisher& publisher = *publishers_.emplace_back(std::make_unique<Publisher>(settings));
         publisher.messages = shareOf(messages, connections, i);
         group_.add(publisher.client);
     }

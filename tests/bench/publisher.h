@@ -24,7 +24,7 @@ public:
 
 private:
     struct Publisher {
-        explicit Publisher(int port) : client(port) {}
+        explicit Publisher(const Settings& settings) : client(settings) {}
 
         V2Client client;
         std::uint64_t messages = 0;  ///< to be sent

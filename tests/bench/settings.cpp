@@ -27,6 +27,11 @@ const std::map<std::string, std::uint64_t Settings::*> kNumbers{
     {"seconds", &Settings::seconds},
 };
 
+const std::map<std::string, TransportKind> kTransports{{"plain", TransportKind::kPlain},
+                                                       {"tls", TransportKind::kTls},
+                                                       {"snappy", TransportKind::kSnappy},
+                                                       {"deflate", TransportKind::kDeflate}};
+
 void assign(Settings& settings, const std::string& argument) {
     const std::size_t equals = argument.find('=');
     if (!argument.starts_with("--") || equals == std::string::npos) throw std::invalid_argument(argument);
@@ -36,6 +41,10 @@ void assign(Settings& settings, const std::string& argument) {
         settings.*text->second = value;
     } else if (const auto number = kNumbers.find(name); number != kNumbers.end()) {
         settings.*number->second = std::stoull(value);
+    } else if (name == "transport") {
+        const auto transport = kTransports.find(value);
+        if (transport == kTransports.end()) throw std::invalid_argument(argument);
+        settings.transport = transport->second;
     } else if (name == "unbuffered") {
         settings.unbuffered = value == "true";
     } else {
@@ -49,7 +58,7 @@ const char* const kUsage =
     "usage: nsq_load MODE --port=N [--pid=N] [--topic=T] [--channel=C] [--messages=N] [--size=BYTES]\n"
     "                [--batch=N] [--connections=N] [--threads=N] [--window=N] [--rdy=N] [--defer=MS]\n"
     "                [--due=MS] [--msg-timeout=MS] [--http-port=N] [--rate=N] [--seconds=N]\n"
-    "                [--unbuffered=true]\n"
+    "                [--unbuffered=true] [--transport=tls|snappy|deflate]\n"
     "  MODE pub     publish --messages messages of --size bytes, PUB (--batch=1) or MPUB, --window\n"
     "               publishes ahead; DPUB with --defer, or with --due, which is from the begin on\n"
     "       sub     consume and finish --messages messages\n"

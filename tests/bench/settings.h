@@ -5,6 +5,8 @@
 
 namespace nsq::bench {
 
+enum class TransportKind { kPlain, kTls, kSnappy, kDeflate };
+
 /// What nsq_load is told: see its usage.
 struct Settings {
     std::string mode;
@@ -26,6 +28,7 @@ struct Settings {
     std::uint64_t rate = 1000;  ///< messages a second
     std::uint64_t seconds = 5;
     bool unbuffered = false;
+    TransportKind transport = TransportKind::kPlain;
 };
 
 extern const char* const kUsage;

@@ -5,9 +5,10 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 
 from bench_server import all_in_memory, cpu_over, load, make_channels, rate_and_cpu, waiting_load
-from nsqtest import wait_until
+from nsqtest import Authority, wait_until
 from storage_rows import MILLION
 
 HTTP_S = 5
@@ -49,6 +50,27 @@ class Consume:
             load(server, "pub", self.messages)
             wait_until(lambda: server.channel("bench", "ch0")["depth"] == self.messages, "all wait in the channel")
             return rate_and_cpu(load(server, "sub", self.messages, channel="ch0", rdy=self.ready))
+
+
+@dataclasses.dataclass
+class Transport:
+    """MPUBs of 200 x 200 B through TLS or compression, then publishing and consuming at once. The bodies are one byte
+    again and again, which compresses well."""
+
+    name: str
+    title: str
+
+    def run(self, contender):
+        with tempfile.TemporaryDirectory(prefix="nsqd-bench-") as directory:
+            certificate, key = Authority(directory).sign("server")
+            flags = (f"--tls-cert={certificate}", f"--tls-key={key}")
+            with contender.running(*flags) as server:
+                make_channels(server, 1)
+                both = rate_and_cpu(load(server, "both", MILLION, channel="ch0", transport=self.name))
+            with contender.running(*flags) as server:
+                publishing = rate_and_cpu(load(server, "pub", MILLION, transport=self.name))
+        return {f"{what}: {metric}": value for what, result in (("publishing", publishing), ("and consuming at once", both))
+                for metric, value in result.items()}
 
 
 class Both:
@@ -161,6 +183,9 @@ ROWS = [
     Consume("sub-100", "the same, RDY 100", 100, MILLION),
     Consume("sub-1", "the same, RDY 1", 1, 100_000),
     Both,
+    Transport("tls", "MPUB of 200 x 200 B over TLS"),
+    Transport("snappy", "MPUB of 200 x 200 B with snappy"),
+    Transport("deflate", "MPUB of 200 x 200 B with deflate"),
     Latency("latency-1k", "1,000/s of 200 B, default settings", 1000),
     Latency("latency-1k-unbuffered", "1,000/s, output_buffer_size -1", 1000, unbuffered=True),
     Latency("latency-10k", "10,000/s of 200 B, default settings", 10_000),

@@ -14,8 +14,7 @@ constexpr std::size_t kHeaderBytes = 8;  ///< size and type, which a frame's dat
 Subscribers::Subscribers(const Settings& settings, std::uint64_t connections, std::atomic<std::int64_t>& left)
     : settings_(settings), left_(left) {
     for (std::uint64_t i = 0; i < connections; ++i) {
-        V2Client& client =
-            *clients_.emplace_back(std::make_unique<V2Client>(static_cast<int>(settings.port)));
+        V2Client& client = *clients_.emplace_back(std::make_unique<V2Client>(settings));
         if (settings.msgTimeoutMs > 0) {
             const std::string wishes = R"({"msg_timeout":)" + std::to_string(settings.msgTimeoutMs) + "}";
             client.send("IDENTIFY\n" + sizedText(wishes));

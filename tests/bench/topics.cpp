@@ -11,7 +11,7 @@ namespace nsq::bench {
 
 void makeTopics(const Settings& settings) {
     const auto nameOf = [&](std::uint64_t number) { return settings.topic + std::to_string(number); };
-    V2Client publisher{static_cast<int>(settings.port)};
+    V2Client publisher{settings};
     HttpClient administrator{static_cast<int>(settings.httpPort)};
     for (std::uint64_t from = 0; from < settings.messages; from += settings.window) {
         const std::uint64_t to = std::min(from + settings.window, settings.messages);

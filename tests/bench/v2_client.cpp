@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "bench/publish_command.h"
 #include "nsq/sdk/message.h"
 
 namespace nsq::bench {
@@ -16,11 +17,25 @@ constexpr std::size_t kBufferBytes = 1 << 20;  ///< read at once
 
 }  // namespace
 
-V2Client::V2Client(int port)
-    : socket_(port),
+V2Client::V2Client(const Settings& settings)
+    : transport_(static_cast<int>(settings.port)),
       buffer_(std::make_unique_for_overwrite<std::byte[]>(kBufferBytes)),
       capacity_(kBufferBytes) {
     send("  V2");
+    if (settings.transport != TransportKind::kPlain) upgrade(settings.transport);
+}
+
+void V2Client::upgrade(TransportKind kind) {
+    const std::string feature = kind == TransportKind::kTls      ? "tls_v1"
+                                : kind == TransportKind::kSnappy ? "snappy"
+                                                                 : "deflate";
+    send("IDENTIFY\n" + sizedText(R"({"feature_negotiation":true,")" + feature + R"(":true})"));
+    const Frame agreed = receive();
+    if (sdk::asText(agreed.data).find('"' + feature + "\":true") == std::string_view::npos)
+        throw std::runtime_error("the server has no " + feature);
+    transport_.upgrade(kind, {buffer_.get() + begin_, end_ - begin_});
+    begin_ = end_;
+    expectOk();
 }
 
 /// Size of the frame at the buffer's begin, its size field included; 0 when not even that is there.
@@ -29,9 +44,14 @@ std::size_t V2Client::frameBytes() const {
     return static_cast<std::size_t>(sdk::loadBig<std::int32_t>(buffer_.get() + begin_)) + 4;
 }
 
-bool V2Client::hasFrame() const {
+bool V2Client::isWhole() const {
     const std::size_t size = frameBytes();
     return size != 0 && end_ - begin_ >= size;
+}
+
+bool V2Client::hasFrame() {
+    while (!isWhole() && transport_.holdsInput()) fill();
+    return isWhole();
 }
 
 /// For the whole frame that has begun.
@@ -46,12 +66,14 @@ void V2Client::makeRoom() {
     begin_ = 0;
 }
 
+void V2Client::fill() {
+    makeRoom();
+    end_ += transport_.receive(std::span{buffer_.get(), capacity_}.subspan(end_));
+}
+
 V2Client::Frame V2Client::receive() {
     for (;;) {
-        while (!hasFrame()) {
-            makeRoom();
-            end_ += socket_.receive(std::span{buffer_.get(), capacity_}.subspan(end_));
-        }
+        while (!isWhole()) fill();
         const std::size_t size = frameBytes();
         const sdk::Bytes whole{buffer_.get() + begin_, size};
         begin_ += size;

@@ -5,7 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "bench/socket.h"
+#include "bench/settings.h"
+#include "bench/transport.h"
 #include "nsq/sdk/bytes.h"
 
 namespace nsq::bench {
@@ -14,10 +15,10 @@ namespace nsq::bench {
 /// std::runtime_error. THREAD: one.
 class V2Client {
 public:
-    /// `port` on 127.0.0.1.
-    explicit V2Client(int port);
+    /// To the port of `settings` on 127.0.0.1, over its transport.
+    explicit V2Client(const Settings& settings);
 
-    void send(std::string_view text) { socket_.send(sdk::asBytes(text)); }
+    void send(std::string_view text) { transport_.send(sdk::asBytes(text)); }
 
     struct Frame {
         std::int32_t type;
@@ -28,18 +29,21 @@ public:
     Frame receive();
 
     /// A whole frame is buffered: receive() will not wait.
-    bool hasFrame() const;
+    bool hasFrame();
 
-    int fd() const { return socket_.fd(); }
+    int fd() const { return transport_.fd(); }
 
     /// Reads one frame, which must be the response `OK`.
     void expectOk();
 
 private:
+    void upgrade(TransportKind kind);
     std::size_t frameBytes() const;
+    bool isWhole() const;
     void makeRoom();
+    void fill();
 
-    Socket socket_;
+    Transport transport_;
     std::unique_ptr<std::byte[]> buffer_;  ///< not touched before it is needed
     std::size_t capacity_;
     std::size_t begin_ = 0;
