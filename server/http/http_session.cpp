@@ -240,7 +240,7 @@ void HttpSession::onTimer() {
 }
 
 bool HttpSession::outputMoves() {
-    const std::size_t before = std::exchange(outputSeen_, connection_.output().size());
+    const std::size_t before = std::exchange(outputSeen_, connection_.unsent());
     return outputSeen_ != 0 && outputSeen_ != before;
 }
 

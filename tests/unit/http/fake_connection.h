@@ -31,6 +31,7 @@ public:
     void startDeflate(int) override {}
     bool isTls() const override { return false; }
     std::string peerCommonName() const override { return {}; }
+    std::size_t unsent() const override { return output_.size() + filtered; }
 
     bool closed() const { return closeReason.has_value(); }
 
@@ -50,6 +51,7 @@ public:
     }
 
     std::size_t room = 1024 * 1024;
+    std::size_t filtered = 0;  ///< bytes that wait in filters
     bool resumed = false;
     std::optional<std::string> closeReason;
     std::optional<sdk::Clock::time_point> timer;

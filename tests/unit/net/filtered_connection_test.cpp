@@ -189,6 +189,33 @@ TEST_CASE("output that is encoded has its high-water mark") {
     REQUIRE(most <= 512 * 1024);
 }
 
+TEST_CASE("what a filter holds is unsent as well") {
+    ScriptedSession* session = nullptr;
+    Signal written;
+    ScriptedOpener opener([&](ScriptedSession& made) {
+        session = &made;
+        deflating(made, [&](sdk::Bytes data) {
+            made.connection().output().write(sdk::asBytes(randomText(1'000'000)));
+            written.add();
+            return data.size();
+        });
+    });
+    Server server(opener);
+    Client client(server.port());
+    DeflateCodec codec{6};
+    startDeflate(client, codec);
+    bool isHeld = false;
+    for (int round = 1; !isHeld && round < 100; ++round) {
+        REQUIRE(client.send(encoded(codec, "more")));
+        REQUIRE(written.reaches(round));
+        runOn(server.loops().next(), [&] {
+            sdk::Connection& connection = session->connection();
+            isHeld = connection.unsent() > connection.output().size();
+        });
+    }
+    REQUIRE(isHeld);
+}
+
 TEST_CASE("what cannot be decoded closes the connection, and the answers before it arrive") {
     ScriptedOpener opener([&](ScriptedSession& session) {
         deflating(session, [&session](sdk::Bytes data) {
