@@ -88,7 +88,12 @@ int TlsFilter::read(BIO* bio, char* to, std::size_t size, std::size_t* count) {
 
 int TlsFilter::write(BIO* bio, const char* from, std::size_t size, std::size_t* count) {
     BIO_clear_retry_flags(bio);
-    static_cast<TlsFilter*>(BIO_get_data(bio))->wire_.write(sdk::asBytes({from, size}));
+    *count = 0;
+    try {
+        static_cast<TlsFilter*>(BIO_get_data(bio))->wire_.write(sdk::asBytes({from, size}));
+    } catch (const std::bad_alloc&) {
+        return 0;  // not through OpenSSL's frames, which know of no exceptions: to it the socket is broken
+    }
     *count = size;
     return 1;
 }
