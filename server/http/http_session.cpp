@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "http/response_writer.h"
+#include "net/exception_text.h"
 
 namespace nsq::http {
 
@@ -129,7 +130,13 @@ void HttpSession::dispatch() {
 }
 
 void HttpSession::onAnswered(const Exchange& exchange) {
-    respond(exchange.response);
+    try {
+        respond(exchange.response);
+    } catch (...) {
+        service_.logger.error("HTTP {}: the response could not be written: {}", connection_.remoteAddress(),
+                              net::exceptionText());
+        return close("its response could not be written");
+    }
     if (phase_ == Phase::kIdle) connection_.resumeInput();
 }
 
@@ -240,7 +247,7 @@ void HttpSession::onTimer() {
 }
 
 bool HttpSession::outputMoves() {
-    const std::size_t before = std::exchange(outputSeen_, connection_.output().size());
+    const std::size_t before = std::exchange(outputSeen_, connection_.unsent());
     return outputSeen_ != 0 && outputSeen_ != before;
 }
 

@@ -104,7 +104,7 @@ private:
     sdk::Clock::time_point deadline_ =
         sdk::Clock::time_point::max();  ///< of the current phase; max() for none
     sdk::Clock::time_point timerAt_ = sdk::Clock::time_point::max();  ///< what the timer is set to
-    std::size_t outputSeen_ = 0;  ///< bytes of output when outputMoves was last asked
+    std::size_t outputSeen_ = 0;  ///< bytes not sent when outputMoves was last asked
 };
 
 }  // namespace nsq::http

@@ -206,9 +206,10 @@ std::size_t SocketConnection::giveData(sdk::Bytes data) {
     guarded([&] { used = session_->onData(data); });
     used = std::min(used, data.size());
     if (!filters_ || !filters_->added) return used;
-    // What it left is the new filter's.
+    // What it left is the new filter's, and so is the end behind it, which is read again.
     filters_->added = false;
     filters_->chain.putBack(data.subspan(used));
+    inputEnded_ = false;
     return data.size();
 }
 
@@ -237,7 +238,7 @@ void SocketConnection::callDrained() {
 }
 
 void SocketConnection::endInput() {
-    if (phase_ > Phase::kOpen) return;
+    if (phase_ > Phase::kOpen || !inputEnded_) return;
     bool goesOn = false;
     if (session_) guarded([&] { goesOn = session_->onInputEnd(); });
     if (phase_ > Phase::kOpen) return;

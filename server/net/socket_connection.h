@@ -49,6 +49,7 @@ public:
     void startDeflate(int level) override;
     bool isTls() const override;
     std::string peerCommonName() const override;
+    std::size_t unsent() const override { return output_.size() + (filters_ ? filters_->chain.unsent() : 0); }
 
     /// Begins to read. `self` is where the loop keeps this connection.
     void start(List::iterator self);
@@ -84,7 +85,6 @@ private:
     void updateInterest();
     std::uint32_t wantedEvents() const;
     sdk::Output& outgoing() { return filters_ ? filters_->chain.wire() : output_; }
-    std::size_t unsent() const { return output_.size() + (filters_ ? filters_->chain.unsent() : 0); }
     ssize_t sendSome();
     void finishFlush();
 

@@ -61,6 +61,12 @@ Result<void> useFiles(SSL_CTX* context, const TlsSettings& settings) {
     if (SSL_CTX_use_PrivateKey_file(context, settings.keyFile.c_str(), SSL_FILETYPE_PEM) != 1) {
         return unusable("tls-key", settings.keyFile);
     }
+    // A key of another kind than the certificate's is taken until here.
+    if (SSL_CTX_check_private_key(context) != 1) {
+        ERR_clear_error();
+        return Error{ErrorCode::kInvalid, fmt::format("option --tls-key: {} is not the key of {}",
+                                                      settings.keyFile, settings.certificateFile)};
+    }
     return {};
 }
 

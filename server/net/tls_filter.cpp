@@ -7,10 +7,19 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <utility>
 
 namespace nsq::net {
 
 namespace {
+
+/// Messages of the handshake's kind that one decode() takes (chosen): a handshake has five at most, and then
+/// a client renews its keys once in many megabytes. Each costs tens of microseconds, and an answer.
+constexpr int kMaxMessages = 32;
+
+/// Bytes that wait to be sent, from which on the peer is one that lets TLS's own answers pile up (chosen).
+/// What the session sends is one piece at a time, a quarter of this.
+constexpr std::size_t kMaxWaiting = 256 * 1024;
 
 struct X509Deleter {
     void operator()(X509* certificate) const { X509_free(certificate); }
@@ -47,6 +56,8 @@ TlsFilter::TlsFilter(const TlsContext& context, sdk::Output& wire) : wire_(wire)
     BIO_set_data(bio, this);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl_.get(), bio, bio);
+    SSL_set_msg_callback(ssl_.get(), &TlsFilter::onMessage);
+    SSL_set_msg_callback_arg(ssl_.get(), this);
 }
 
 const BIO_METHOD* TlsFilter::ends() {
@@ -77,7 +88,12 @@ int TlsFilter::read(BIO* bio, char* to, std::size_t size, std::size_t* count) {
 
 int TlsFilter::write(BIO* bio, const char* from, std::size_t size, std::size_t* count) {
     BIO_clear_retry_flags(bio);
-    static_cast<TlsFilter*>(BIO_get_data(bio))->wire_.write(sdk::asBytes({from, size}));
+    *count = 0;
+    try {
+        static_cast<TlsFilter*>(BIO_get_data(bio))->wire_.write(sdk::asBytes({from, size}));
+    } catch (const std::bad_alloc&) {
+        return 0;  // not through OpenSSL's frames, which know of no exceptions: to it the socket is broken
+    }
     *count = size;
     return 1;
 }
@@ -90,6 +106,7 @@ Codec::Step TlsFilter::decode(sdk::Bytes wire, std::span<std::byte> plain) {
     if (failed()) throw CodecError(failure_);
     if (inputEnded_) return {wire.size(), 0};
     received_ = wire;
+    messages_ = 0;
     std::size_t produced = 0;
     while (produced < plain.size()) {
         ERR_clear_error();
@@ -103,12 +120,13 @@ Codec::Step TlsFilter::decode(sdk::Bytes wire, std::span<std::byte> plain) {
             inputEnded_ = true;
             received_ = {};
         } else if (error != SSL_ERROR_WANT_READ) {
-            fail();
-            if (produced == 0) throw CodecError(failure_);
+            fail(takeTlsError());
         }
         break;
     }
     established_ = established_ || SSL_is_init_finished(ssl_.get()) == 1;
+    if (!failed() && isAbused()) fail("too many messages that are not data");
+    if (failed() && produced == 0) throw CodecError(failure_);
     const std::size_t left = received_.size();
     received_ = {};
     return {wire.size() - left, produced};
@@ -119,7 +137,7 @@ void TlsFilter::encode(sdk::Bytes plain) {
     ERR_clear_error();
     std::size_t count = 0;
     if (SSL_write_ex(ssl_.get(), plain.data(), plain.size(), &count) == 1) return;
-    fail();
+    fail(takeTlsError());
     throw CodecError(failure_);
 }
 
@@ -130,10 +148,21 @@ void TlsFilter::end() {
     ERR_clear_error();
 }
 
-void TlsFilter::fail() {
+void TlsFilter::onMessage(int isSent, int, int type, const void*, std::size_t, SSL*, void* filter) {
+    if (isSent != 0 || type != SSL3_RT_HANDSHAKE) return;
+    auto& self = *static_cast<TlsFilter*>(filter);
+    // SSL_read would go on until there is data: it finds nothing more to read instead.
+    if (++self.messages_ > kMaxMessages) self.received_ = {};
+}
+
+/// During the handshake what was written before TLS may wait in front, however much it is.
+bool TlsFilter::isAbused() const {
+    return messages_ > kMaxMessages || (established_ && wire_.size() >= kMaxWaiting);
+}
+
+void TlsFilter::fail(std::string reason) {
     received_ = {};
-    const std::string reason = takeTlsError();
-    failure_ = "tls: " + (reason.empty() ? "protocol error" : reason);
+    failure_ = "tls: " + (reason.empty() ? "protocol error" : std::move(reason));
 }
 
 void TlsFilter::describe(sdk::ClientStats& stats) const {

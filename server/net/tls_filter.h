@@ -20,7 +20,8 @@ public:
     TlsFilter& operator=(const TlsFilter&) = delete;
 
     /// As Codec::decode. All of `wire` is consumed unless `plain` is full. Throws CodecError, once what came
-    /// before the error is decoded: failed() then tells already.
+    /// before the error is decoded: failed() then tells already. A peer that keeps TLS itself busy, with new
+    /// keys say, is an error too: that takes time and output, and no session sees it.
     Codec::Step decode(sdk::Bytes wire, std::span<std::byte> plain);
 
     /// Once established(), and not failed(). Throws CodecError.
@@ -50,10 +51,16 @@ private:
     static int write(BIO* bio, const char* from, std::size_t size, std::size_t* count);
     static long control(BIO* bio, int command, long number, void* pointer);
 
-    void fail();
+    /// Told of every message of TLS, either way.
+    static void onMessage(int isSent, int version, int type, const void* bytes, std::size_t size, SSL* ssl,
+                          void* filter);
+
+    bool isAbused() const;
+    void fail(std::string reason);
 
     sdk::Output& wire_;
     sdk::Bytes received_;  ///< of decode()'s bytes, those not read yet
+    int messages_ = 0;     ///< of the handshake's kind, received in this decode()
     bool established_ = false;
     bool inputEnded_ = false;
     bool outputEnded_ = false;

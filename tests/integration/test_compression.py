@@ -94,6 +94,27 @@ class Compression(ServerCase):
                     client.expect(OK)
                 self.assertEqual(self.server.topic(topic)["message_count"], 2000)
 
+    def test_all_that_a_client_sends_before_its_end_in_one_go(self):
+        # The upgrade waits for the disk's answer to the first PUB: the server has seen the end by then.
+        server = Server("--durability=power")
+        self.addCleanup(server.kill)
+        for kind, wrapper in WRAPPERS.items():
+            with self.subTest(kind=kind):
+                pieces = []
+                wrapper(Recorder(pieces, None), b"").sendall(pub(kind, b"x") * 5)
+                client = server.client()
+                self.addCleanup(client.close)
+                client.send(pub(kind, b"x") + identify(feature_negotiation=True, **{kind: True}) + b"".join(pieces))
+                client.finish_sending()
+                client.expect(OK)
+                self.assertIn(b'"%s":true' % kind.encode(), client.read_frame().data)
+                client.compress(wrapper)
+                for _ in range(6):
+                    client.expect(OK)
+                client.expect_closed()
+                self.assertEqual(server.topic(kind)["message_count"], 6)
+        server.stop()
+
     def test_heartbeats(self):
         for kind in WRAPPERS:
             with self.subTest(kind=kind):

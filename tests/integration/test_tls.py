@@ -2,6 +2,7 @@
 
 import os
 import select
+import shutil
 import signal
 import socket
 import ssl
@@ -372,6 +373,7 @@ class Tls(unittest.TestCase):
     @ours_only
     def test_the_certificate_is_read_again(self):
         certificate, key = self.authority.sign("changing", "before")
+        rsa_certificate, _ = self.authority.sign("rsa-server", rsa=True)
         server = self.start(identity=(certificate, key))
 
         def name():
@@ -390,7 +392,7 @@ class Tls(unittest.TestCase):
         reload("the certificate was read again")
         self.assertEqual(name(), "after")
         for damage in (lambda: os.truncate(certificate, 100), lambda: os.unlink(certificate),
-                       lambda: os.truncate(key, 10)):
+                       lambda: os.truncate(key, 10), lambda: shutil.copy(rsa_certificate, certificate)):
             damage()
             reload("ERROR: TLS: the certificate before stays in use")
             self.assertEqual(name(), "after")
@@ -411,6 +413,7 @@ class Tls(unittest.TestCase):
     def test_refusals_to_start(self):
         certificate, key = self.identity
         both = [f"--tls-cert={certificate}", f"--tls-key={key}"]
+        rsa_certificate, rsa_key = self.authority.sign("rsa-server", rsa=True)
         garbage = os.path.join(self.directory, "garbage.pem")
         with open(garbage, "w", encoding="ascii") as file:
             file.write("garbage\n")
@@ -431,6 +434,9 @@ class Tls(unittest.TestCase):
                              ([f"--tls-cert={certificate}", f"--tls-key={garbage}"], "--tls-key", garbage),
                              ([f"--tls-cert={certificate}", f"--tls-key={self.client_identity[1]}"], "--tls-key",
                               "mismatch"),
+                             ([f"--tls-cert={rsa_certificate}", f"--tls-key={key}"], "--tls-key", key,
+                              rsa_certificate),
+                             ([f"--tls-cert={certificate}", f"--tls-key={rsa_key}"], "--tls-key", rsa_key, certificate),
                              ([f"--tls-cert={certificate}", f"--tls-key={locked}"], "--tls-key", locked),
                              ([*both, "--tls-root-ca-file=/nonexistent"], "--tls-root-ca-file", "/nonexistent"),
                              ([*both, f"--tls-root-ca-file={garbage}"], "--tls-root-ca-file", garbage),

@@ -33,7 +33,7 @@ bool Heartbeat::beat() {
     }
     // A client that has not taken what it was sent learns nothing from one more frame. Once it has, it must
     // get it: it may have nothing else to answer to before its time is out.
-    const std::size_t before = std::exchange(unsent_, connection_.output().size());
+    const std::size_t before = std::exchange(unsent_, connection_.unsent());
     return !std::exchange(owed_, true) || unsent_ != before;
 }
 

@@ -63,6 +63,7 @@ void V2Session::upgrade(const Upgrades& upgrades) {
         host_.logger().info("PROTOCOL(V2): [{}] upgrading connection to {}", connection_.remoteAddress(),
                             what);
         upgraded_ = true;
+        inputEnded_ = false;  // there may be more before the end, in the filter
         answer("OK");
     };
     if (upgrades.tls) {

@@ -8,6 +8,7 @@ import warnings
 from .waiting import DEADLINE_S
 
 _KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+_RSA_KEY = ("-newkey", "rsa:2048", "-nodes")
 _DAYS = "2"
 
 
@@ -26,11 +27,12 @@ class Authority:
         self.file, self._key = self._paths(name)
         _openssl("req", "-x509", *_KEY, "-keyout", self._key, "-out", self.file, "-days", _DAYS, "-subj", f"/CN={name}")
 
-    def sign(self, name, common_name=None):
+    def sign(self, name, common_name=None, rsa=False):
         """Makes a certificate and its key, over those of that name if there are some. Returns both paths. It is for
         "localhost" as well, which nsqjs takes every server to be."""
         certificate, key = self._paths(name)
-        _openssl("req", "-x509", "-CA", self.file, "-CAkey", self._key, *_KEY, "-keyout", key, "-out", certificate,
+        kind = _RSA_KEY if rsa else _KEY
+        _openssl("req", "-x509", "-CA", self.file, "-CAkey", self._key, *kind, "-keyout", key, "-out", certificate,
                  "-days", _DAYS, "-subj", f"/CN={common_name or name}",
                  "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost",
                  "-addext", "basicConstraints=critical,CA:FALSE")

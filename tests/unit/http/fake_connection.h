@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,7 +18,10 @@ public:
     explicit FakeConnection(FakeLoop& loop) : loop_(loop) {}
 
     sdk::Loop& loop() override { return loop_; }
-    sdk::Output& output() override { return output_; }
+    sdk::Output& output() override {
+        if (fails) throw std::bad_alloc();
+        return output_;
+    }
     std::size_t outputRoom() const override { return room; }
     void resumeInput() override { resumed = true; }
     void close(std::string_view reason) override { closeReason = reason; }
@@ -31,6 +35,7 @@ public:
     void startDeflate(int) override {}
     bool isTls() const override { return false; }
     std::string peerCommonName() const override { return {}; }
+    std::size_t unsent() const override { return output_.size() + filtered; }
 
     bool closed() const { return closeReason.has_value(); }
 
@@ -50,6 +55,8 @@ public:
     }
 
     std::size_t room = 1024 * 1024;
+    bool fails = false;        ///< there is no memory for output
+    std::size_t filtered = 0;  ///< bytes that wait in filters
     bool resumed = false;
     std::optional<std::string> closeReason;
     std::optional<sdk::Clock::time_point> timer;

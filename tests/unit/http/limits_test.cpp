@@ -167,6 +167,16 @@ TEST_CASE("Time is limited") {
         http.pass(60s);
         CHECK(http.connection.closed());
     }
+    SECTION("and the same where a filter holds the output") {
+        http.connection.filtered = 2;
+        http.pass(60s);
+        CHECK_FALSE(http.connection.closed());
+        http.connection.filtered = 1;
+        http.pass(60s);
+        CHECK_FALSE(http.connection.closed());
+        http.pass(60s);
+        CHECK(http.connection.closed());
+    }
 }
 
 TEST_CASE("Ambiguous and malformed requests are refused") {

@@ -52,6 +52,22 @@ TEST_CASE("An exception out of a handler becomes the fallback and a log line") {
           std::string::npos);
 }
 
+TEST_CASE("A response that cannot be written closes its connection, and those of the same turn are written") {
+    SessionFixture http;
+    sdk::HttpRoute quick = echoRoute("GET", "/quick");
+    quick.isQuick = true;
+    http.add(quick);
+    const std::string request = "GET /quick HTTP/1.1\r\nHost: h\r\n\r\n";
+    SessionFixture::Other other{http};
+    http.send(request);
+    other.session.onData(sdk::asBytes(request));
+    http.connection.fails = true;
+    REQUIRE(http.loop.runOne());
+    CHECK(http.connection.closed());
+    CHECK(other.connection.takeOutput().ends_with("GET /quick | "));
+    CHECK(http.log.str().find("the response could not be written: std::bad_alloc") != std::string::npos);
+}
+
 TEST_CASE("A quick route is answered on the loop, though all workers are busy") {
     SessionFixture http(1, 1);
     Gate gate;

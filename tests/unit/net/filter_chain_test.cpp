@@ -246,6 +246,49 @@ TEST_CASE("a forged record ends the connection with an alert and nothing else") 
     CHECK(client.read().empty());
 }
 
+TEST_CASE("a client may renew its keys, but not keep the server busy with it") {
+    const CertificateFiles files{"server"};
+    const auto context = tlsContext(files);
+    Server server;
+    TlsClient client;
+    server.chain.startTls(*context, server.output);
+    shakeHands(server, client);
+    for (int i = 0; i < 100; ++i) {
+        client.renewKeys();
+        client.write("new keys ");
+        CHECK(server.receive(client.takeWire()) == "new keys ");
+        server.write("answer");
+        client.receive(server.send());
+        CHECK(client.read() == "answer");
+    }
+    client.write("before");
+    for (int i = 0; i < 1000; ++i) client.renewKeys();
+    client.write("behind");
+    server.chain.receive(sdk::asBytes(client.takeWire()));
+    std::vector<std::byte> room(1000);
+    CHECK(sdk::asText(sdk::Bytes{room}.first(server.chain.decode(room))) == "before");
+    CHECK(server.chain.unsent() < 2000);
+    CHECK_THROWS_WITH(server.chain.decode(room), "tls: too many messages that are not data");
+}
+
+TEST_CASE("a client that does not read what TLS itself answers is given up") {
+    const CertificateFiles files{"server"};
+    const auto context = tlsContext(files);
+    Server server;
+    TlsClient client;
+    server.chain.startTls(*context, server.output);
+    shakeHands(server, client);
+    const auto flood = [&] {
+        for (int i = 0; i < 100'000; ++i) {
+            client.renewKeys();
+            client.write("x");
+            server.receive(client.takeWire());
+        }
+    };
+    CHECK_THROWS_WITH(flood(), "tls: too many messages that are not data");
+    CHECK(server.chain.unsent() < 300'000);
+}
+
 TEST_CASE("a client's certificate gives its common name") {
     const CertificateFiles files{"server"};
     const CertificateFiles identity{"h\xc3\xa9llo"};

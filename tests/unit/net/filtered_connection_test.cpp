@@ -71,6 +71,54 @@ TEST_CASE("input in the same packet as what starts a filter goes through it") {
     REQUIRE(decoded(codec, all.substr(5)) == "OK" + text);
 }
 
+TEST_CASE("input goes through a filter started after the client's end, which then comes again") {
+    bool mayStart = false;  // on the loop
+    Signal called;
+    Signal ended;
+    ScriptedSession* session = nullptr;
+    ScriptedOpener opener([&](ScriptedSession& made) {
+        session = &made;
+        deflating(made, [&](sdk::Bytes data) {
+            made.connection().output().write(data);
+            return data.size();
+        });
+        made.dataFunction = [&, then = made.dataFunction](sdk::Bytes data) {
+            called.add();
+            return mayStart ? then(data) : 0;
+        };
+        made.timerFunction = [&] {
+            mayStart = true;
+            made.connection().resumeInput();
+        };
+        made.inputEndFunction = [&] {
+            ended.add();
+            return !mayStart;
+        };
+    });
+    Server server(opener);
+    Client client(server.port());
+    DeflateCodec codec{6};
+    const std::string text(1'000'000, 'x');
+    const bool isTold = GENERATE(true, false);
+    REQUIRE(client.send("D" + encoded(codec, text)));
+    REQUIRE(called.reaches(1));
+    if (isTold) {
+        client.endInput();
+        REQUIRE(ended.reaches(1));
+    }
+    const auto before = sdk::Clock::now();
+    // Else both come in one turn: the end, and what lets the session start the filter.
+    runOn(server.loops().next(), [&] {
+        client.endInput();
+        session->connection().setTimer(sdk::Clock::now());
+    });
+    const std::string all = client.receiveAll();
+    REQUIRE(all.substr(0, 5) == "plain");
+    REQUIRE(decoded(codec, all.substr(5)) == "OK" + text);
+    REQUIRE(ended.count() == (isTold ? 2 : 1));
+    REQUIRE(sdk::Clock::now() - before < 4s);  // not by the connection's own limit
+}
+
 TEST_CASE("a session that does not keep up with a bomb stops it from being decoded") {
     constexpr std::size_t kLimit = 10'000;
     std::atomic<std::size_t> most{0};
@@ -139,6 +187,33 @@ TEST_CASE("output that is encoded has its high-water mark") {
     REQUIRE(decoded(codec, client.receiveAll()).size() == written);
     REQUIRE(written >= kTotal);
     REQUIRE(most <= 512 * 1024);
+}
+
+TEST_CASE("what a filter holds is unsent as well") {
+    ScriptedSession* session = nullptr;
+    Signal written;
+    ScriptedOpener opener([&](ScriptedSession& made) {
+        session = &made;
+        deflating(made, [&](sdk::Bytes data) {
+            made.connection().output().write(sdk::asBytes(randomText(1'000'000)));
+            written.add();
+            return data.size();
+        });
+    });
+    Server server(opener);
+    Client client(server.port());
+    DeflateCodec codec{6};
+    startDeflate(client, codec);
+    bool isHeld = false;
+    for (int round = 1; !isHeld && round < 100; ++round) {
+        REQUIRE(client.send(encoded(codec, "more")));
+        REQUIRE(written.reaches(round));
+        runOn(server.loops().next(), [&] {
+            sdk::Connection& connection = session->connection();
+            isHeld = connection.unsent() > connection.output().size();
+        });
+    }
+    REQUIRE(isHeld);
 }
 
 TEST_CASE("what cannot be decoded closes the connection, and the answers before it arrive") {

@@ -105,6 +105,10 @@ std::string TlsClient::read() {
     }
 }
 
+void TlsClient::renewKeys() {
+    check(SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_REQUESTED) == 1 && SSL_do_handshake(ssl_.get()) == 1);
+}
+
 void TlsClient::end() {
     SSL_shutdown(ssl_.get());
 }

@@ -51,6 +51,9 @@ public:
     /// What was decoded. Goes on with the handshake first.
     std::string read();
 
+    /// To be sent: new keys of its own, and that it wants the server's anew. The handshake must be done.
+    void renewKeys();
+
     /// Says that it sends no more.
     void end();
 

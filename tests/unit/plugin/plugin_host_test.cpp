@@ -31,6 +31,7 @@ public:
     void startDeflate(int) override {}
     bool isTls() const override { return false; }
     std::string peerCommonName() const override { return {}; }
+    std::size_t unsent() const override { return output_.size(); }
 
 private:
     std::string address_;

@@ -122,6 +122,23 @@ TEST_CASE("Commands in the packet of the IDENTIFY come through the new filter") 
     CHECK(lines[3] == "!E_INVALID invalid command WHAT");
 }
 
+TEST_CASE("What was sent before the client's end still comes through a filter that is started after it") {
+    sdk::testing::FakeHost host;
+    host.fakeBroker.holdOutcomes(true);
+    Client client{host};
+    const std::string upgrade = identifyCommand(R"({"feature_negotiation":true,"snappy":true})");
+    CHECK(client.send("PUB t\n" + sized("a") + upgrade).empty());
+    CHECK(client.connection.endInput());
+    host.fakeBroker.holdOutcomes(false);
+    host.fakeBroker.releaseOutcomes();
+    client.idle();
+    CHECK(client.connection.filters() == Lines{"snappy"});
+    CHECK(!client.connection.closed());
+    CHECK(client.send("PUB t\n" + sized("b")) == Lines{"OK"});
+    CHECK(!client.connection.closed());
+    CHECK(!client.connection.endInput());
+}
+
 TEST_CASE("Where TLS is required nothing goes before it") {
     sdk::testing::FakeHost host;
     host.limitValues = withTls();

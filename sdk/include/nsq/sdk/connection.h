@@ -65,6 +65,10 @@ public:
     /// The common name in the client's certificate; empty without one, or without TLS.
     virtual std::string peerCommonName() const = 0;
 
+    /// Bytes written and not sent yet: those in output(), and those that filters have taken out of it, in the
+    /// form they have there. For a session that wants to see whether its client still takes something.
+    virtual std::size_t unsent() const = 0;
+
 protected:
     virtual ~Connection() = default;
 };

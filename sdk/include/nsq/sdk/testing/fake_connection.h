@@ -68,6 +68,7 @@ public:
     void startDeflate(int level) override { start("deflate " + std::to_string(level)); }
     bool isTls() const override { return !filters_.empty() && filters_.front() == "tls"; }
     std::string peerCommonName() const override { return peerCommonName_; }
+    std::size_t unsent() const override { return output_.size(); }
 
     const std::vector<std::string>& filters() const { return filters_; }
     void setPeerCommonName(std::string name) { peerCommonName_ = std::move(name); }
