@@ -12,8 +12,8 @@
 #include <istream>
 #include <utility>
 
-#include "cluster/connect.h"
 #include "cluster/lookupd_protocol.h"
+#include "net/connect.h"
 #include "net/exception_text.h"
 
 namespace nsq::cluster {
@@ -21,6 +21,7 @@ namespace nsq::cluster {
 using Poco::Net::HTTPRequest;
 using Poco::Net::HTTPResponse;
 using Poco::Net::StreamSocket;
+using sdk::Clock;
 using sdk::Error;
 using sdk::ErrorCode;
 using sdk::Result;
@@ -137,7 +138,7 @@ Result<Channels> ChannelFinder::query(const options::HostAndPort& host, const Qu
     const std::string target = targetOf(question.topic);
     logger_.info("CI: querying nsqlookupd http://{}{}", hostHeader(host), target);
     const auto until = std::chrono::ceil<Clock::duration>(timeouts_.connect) + Clock::now();
-    auto socket = connectTo(host, std::min(until, question.deadline), stop_);
+    auto socket = net::connectTo(host, std::min(until, question.deadline), stop_);
     if (!socket) return socket.error();
     {
         const std::lock_guard lock{mutex_};

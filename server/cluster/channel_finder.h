@@ -12,8 +12,8 @@
 #include <thread>
 #include <vector>
 
-#include "cluster/interrupt.h"
 #include "cluster/lookupd_peer.h"
+#include "net/interrupt.h"
 #include "nsq/sdk/result.h"
 
 namespace nsq::cluster {
@@ -40,7 +40,7 @@ public:
     ~ChannelFinder();
 
     /// THREAD: any; does not block. After `deadline` it is answered without asking.
-    void ask(std::uint64_t number, const std::string& topic, Clock::time_point deadline);
+    void ask(std::uint64_t number, const std::string& topic, sdk::Clock::time_point deadline);
 
     /// The answer to this question, and to those before it, is of no use any more. THREAD: any; does not
     /// block.
@@ -50,7 +50,7 @@ private:
     struct Question {
         std::uint64_t number;
         std::string topic;
-        Clock::time_point deadline;
+        sdk::Clock::time_point deadline;
     };
 
     void run();
@@ -65,7 +65,7 @@ private:
     const HttpTimeouts timeouts_;
     spdlog::logger& logger_;
     const Answer answer_;
-    Interrupt stop_;
+    net::Interrupt stop_;
 
     std::mutex mutex_;
     std::condition_variable wake_;

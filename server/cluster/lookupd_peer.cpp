@@ -13,6 +13,7 @@
 
 namespace nsq::cluster {
 
+using sdk::Clock;
 using sdk::Error;
 using sdk::ErrorCode;
 using sdk::Result;
@@ -96,7 +97,7 @@ Result<void> LookupdPeer::serve() {
         if (stop_.raised()) return {};
         if (!done) return done;
         std::array<pollfd, 2> fds{{{news_.get(), POLLIN, 0}, {connection.value().fd(), POLLIN, 0}}};
-        if (stop_.wait(fds, ping) == Interrupt::Waited::kInterrupted) return {};
+        if (stop_.wait(fds, ping) == net::Interrupt::Waited::kInterrupted) return {};
         if (fds[1].revents != 0) return connection.value().reasonToRead();
     }
 }

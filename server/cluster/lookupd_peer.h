@@ -10,9 +10,9 @@
 #include <thread>
 
 #include "broker/broker.h"
-#include "cluster/interrupt.h"
 #include "cluster/lookupd_connection.h"
 #include "cluster/registrations.h"
+#include "net/interrupt.h"
 #include "nsq/sdk/host.h"
 #include "options/address.h"
 
@@ -41,7 +41,7 @@ public:
 
     /// Where its HTTP API is, if it has ever told. While it is asked for the first time that is waited for.
     /// THREAD: any that may block.
-    std::optional<options::HostAndPort> httpAddress(Clock::time_point deadline);
+    std::optional<options::HostAndPort> httpAddress(sdk::Clock::time_point deadline);
 
 private:
     void run();
@@ -62,7 +62,7 @@ private:
     const broker::Broker& broker_;
     const sdk::ServerInfo& info_;
     spdlog::logger& logger_;
-    Interrupt stop_;
+    net::Interrupt stop_;
     const net::Fd news_;  ///< an eventfd: there is something in changed_
 
     std::mutex mutex_;
