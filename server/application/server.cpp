@@ -94,8 +94,9 @@ void Server::start() {
     startLoops();
     startAuth();
     addProtocols();
-    startPlugins();
+    // Before plugins start, which may set other ones.
     lookups_->setPeers(launch_->options.lookupdTcpAddresses);
+    startPlugins();
     startHttp();
     startTcp();
     startStatsd();
@@ -140,8 +141,12 @@ bool Server::stop() {
     statsd_.reset();
 
     // Nothing comes or goes any more: lookupds see the server go.
-    if (lookups_) broker_->setListener(nullptr);
-    lookups_.reset();
+    if (lookups_) {
+        logger_.info("LOOKUP: closing");
+        lookups_->stop();
+        broker_->setListener(nullptr);
+        lookups_.reset();
+    }
 
     // Flush and close the broker.
     bool saved = true;

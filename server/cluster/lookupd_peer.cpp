@@ -106,7 +106,7 @@ Result<LookupdConnection> LookupdPeer::connect() {
     logger_.log(isTroubled_ ? spdlog::level::debug : spdlog::level::info, "LOOKUP connecting to {}", name_);
     auto connection = LookupdConnection::open(address_, stop_);
     const Result<void> done = connection ? identify(connection.value()) : connection.error();
-    if (!done) wasLost_ = true;
+    if (!done) noteUnreachable();
     return done ? std::move(connection) : done.error();
 }
 
@@ -133,6 +133,13 @@ void LookupdPeer::noteInfo(const LookupdInfo& info) {
     wasAsked_ = true;
     if (hasHttp) httpAddress_ = {info.broadcastAddress, static_cast<std::uint16_t>(info.httpPort)};
     asked_.notify_all();
+}
+
+/// Nobody is to wait for an HTTP API that is gone as well, for each new topic.
+void LookupdPeer::noteUnreachable() {
+    wasLost_ = true;
+    const std::lock_guard lock{mutex_};
+    httpAddress_.reset();
 }
 
 void LookupdPeer::noteEnd() {

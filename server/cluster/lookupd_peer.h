@@ -39,8 +39,8 @@ public:
     /// The topic is to be looked at again. THREAD: any; does not block.
     void onChanged(const std::string& topic);
 
-    /// Where its HTTP API is, if it has ever told. While it is asked for the first time that is waited for.
-    /// THREAD: any that may block.
+    /// Where its HTTP API is, if it has told, and no attempt to reach it has failed since. While it is asked
+    /// for the first time that is waited for. THREAD: any that may block.
     std::optional<options::HostAndPort> httpAddress(sdk::Clock::time_point deadline);
 
 private:
@@ -49,6 +49,7 @@ private:
     sdk::Result<LookupdConnection> connect();
     sdk::Result<void> identify(LookupdConnection& connection);
     void noteInfo(const LookupdInfo& info);
+    void noteUnreachable();
     void noteEnd();
     void registerAnew();
     sdk::Result<void> tellChanges(LookupdConnection& connection);
