@@ -39,13 +39,17 @@ sdk::ServerInfo infoOf(const Launch& launch) {
     return info;
 }
 
-/// The options as /config shows them: with the ports that are really broadcast, and statsd's whole prefix.
+/// The options as /config shows them: with the ports that are really broadcast, and statsd's whole prefix,
+/// and without passwords.
 options::Options shownOptions(const Launch& launch, const sdk::ServerInfo& info) {
     options::Options options = launch.options;
     options.broadcastTcpPort = info.broadcastTcpPort;
     options.broadcastHttpPort = info.broadcastHttpPort;
     options.statsdPrefix =
         stats::statsdPrefix(options.statsdPrefix, info.broadcastAddress, info.broadcastHttpPort);
+    options.authHttpAddresses.clear();
+    for (const auth::ServerAddress& server : launch.auth.servers)
+        options.authHttpAddresses.push_back(server.shown());
     return options;
 }
 

@@ -170,9 +170,9 @@ class Asking(AuthCase):
 
     def test_the_option_can_be_read(self):
         double = self.auth_server()
-        self.start(double.address, f"http://{double.address}/x")
-        self.assertEqual(self.server.web().json("GET", "/config/auth_http_addresses"),
-                         [double.address, f"http://{double.address}/x"])
+        addresses = [double.address, f"http://{double.address}/x"]
+        self.start(*addresses)
+        self.assertEqual(self.server.web().json("GET", "/config/auth_http_addresses"), addresses)
         self.assertEqual(self.server.web().json("GET", "/config/http_client_connect_timeout"), 2000000000)
         self.assertEqual(self.server.web().json("GET", "/config/http_client_request_timeout"), 5000000000)
 
@@ -435,6 +435,17 @@ class Https(AuthCase):
 
 
 class Secrecy(AuthCase):
+    @ours_only
+    def test_passwords_of_auth_servers_are_shown_to_nobody(self):
+        double = self.auth_server()
+        self.start(f"http://user:word@{double.address}/auth?token=word")
+        self.passed()
+        self.assertEqual(self.server.web().json("GET", "/config/auth_http_addresses"),
+                         [f"http://{double.address}/auth"])
+        code, _, err = run_to_exit("--auth-http-address=htp://user:word@host/")
+        self.assertEqual(code, 2)
+        self.assertNotIn("word", err)
+
     @ours_only
     def test_the_secret_is_not_in_the_log(self):
         dead = closed_port()
