@@ -44,8 +44,11 @@ private:
             if (stopping_) return;
             if (!client.poll(Poco::Timespan{0, kMoment}, Poco::Net::Socket::SELECT_READ)) continue;
             char request[4096];
-            if (client.receiveBytes(request, sizeof request) <= 0) return;
+            const int got = client.receiveBytes(request, sizeof request);
+            if (got <= 0) return;
             client.sendBytes(answer_.data(), static_cast<int>(answer_.size()));
+            const std::string_view text{request, static_cast<std::size_t>(got)};
+            if (text.find("Connection: Close") != std::string_view::npos) return;
             ++i;
         }
     }
