@@ -67,7 +67,7 @@ public:
     using StreamSocketImpl::sendBytes;
     int sendBytes(const void* buffer, int length, int flags) override {
         await(POLLOUT);  // there is room for a request then, or for none
-        return StreamSocketImpl::sendBytes(buffer, length, flags);
+        return StreamSocketImpl::sendBytes(buffer, length, flags | MSG_NOSIGNAL);
     }
 
 private:
