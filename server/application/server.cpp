@@ -39,13 +39,17 @@ sdk::ServerInfo infoOf(const Launch& launch) {
     return info;
 }
 
-/// The options as /config shows them: with the ports that are really broadcast, and statsd's whole prefix.
+/// The options as /config shows them: with the ports that are really broadcast, and statsd's whole prefix,
+/// and without passwords.
 options::Options shownOptions(const Launch& launch, const sdk::ServerInfo& info) {
     options::Options options = launch.options;
     options.broadcastTcpPort = info.broadcastTcpPort;
     options.broadcastHttpPort = info.broadcastHttpPort;
     options.statsdPrefix =
         stats::statsdPrefix(options.statsdPrefix, info.broadcastAddress, info.broadcastHttpPort);
+    options.authHttpAddresses.clear();
+    for (const auth::ServerAddress& server : launch.auth.servers)
+        options.authHttpAddresses.push_back(server.shown());
     return options;
 }
 
@@ -94,8 +98,9 @@ void Server::start() {
     startLoops();
     startAuth();
     addProtocols();
-    startPlugins();
+    // Before plugins start, which may set other ones.
     lookups_->setPeers(launch_->options.lookupdTcpAddresses);
+    startPlugins();
     startHttp();
     startTcp();
     startStatsd();
@@ -140,8 +145,12 @@ bool Server::stop() {
     statsd_.reset();
 
     // Nothing comes or goes any more: lookupds see the server go.
-    if (lookups_) broker_->setListener(nullptr);
-    lookups_.reset();
+    if (lookups_) {
+        logger_.info("LOOKUP: closing");
+        lookups_->stop();
+        broker_->setListener(nullptr);
+        lookups_.reset();
+    }
 
     // Flush and close the broker.
     bool saved = true;

@@ -53,7 +53,10 @@ private:
 };
 
 Authorizer::Authorizer(AuthSettings settings)
-    : settings_(std::move(settings)), client_(settings_, watch_), workers_(kThreads, kMaxWaiting, "auth") {}
+    : settings_(std::move(settings)),
+      client_(settings_, watch_, stop_),
+      turns_(settings_.servers.size()),
+      workers_(kThreads, kMaxWaiting, "auth") {}
 
 Authorizer::~Authorizer() {
     stop();
@@ -68,7 +71,7 @@ sdk::Result<void> Authorizer::start() {
 }
 
 void Authorizer::stop() {
-    stopping_ = true;
+    stop_.raise();
     watch_.endAll();
     workers_.stop();
     watch_.stop();
@@ -94,21 +97,25 @@ sdk::Result<sdk::AuthorizationPtr> Authorizer::answerFor(const Question& questio
     if (sdk::Clock::now() - question.since() > settings_.requestTimeout) {
         return failed("the auth servers are too slow for the clients there are");
     }
-    const std::size_t first = turn_++;
     std::string why;
-    for (std::size_t i = 0; i < settings_.servers.size() && !stopping_; ++i) {
-        const ServerAddress& server = settings_.servers[(first + i) % settings_.servers.size()];
+    for (const std::size_t server : turns_.next(sdk::Clock::now())) {
+        if (stop_.raised()) break;
         auto answer = ask(server, question.credentials());
         if (answer) return answer;
         if (!why.empty()) why += "; ";
-        why += "failed to auth against " + server.name() + " - " + answer.error().text;
+        why += "failed to auth against " + settings_.servers[server].name() + " - " + answer.error().text;
     }
     return failed(std::move(why));
 }
 
-sdk::Result<sdk::AuthorizationPtr> Authorizer::ask(const ServerAddress& server,
-                                                   const sdk::Credentials& credentials) {
-    const sdk::Result<std::string> body = client_.ask(server, credentials);
+sdk::Result<sdk::AuthorizationPtr> Authorizer::ask(std::size_t server, const sdk::Credentials& credentials) {
+    const sdk::Result<std::string> body = client_.ask(settings_.servers[server], credentials);
+    // One that refuses a client is well: whose fault it is may be the client's.
+    if (body || body.error().code == sdk::ErrorCode::kAuthFailed) {
+        turns_.answered(server);
+    } else {
+        turns_.failed(server, sdk::Clock::now());
+    }
     if (!body) return body.error();
     const sdk::Result<Answer> answer = parseAnswer(body.value());
     if (!answer) return failed("its answer is bad: " + answer.error().text);

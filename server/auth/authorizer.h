@@ -1,15 +1,15 @@
 #pragma once
 
-#include <atomic>
-#include <cstddef>
 #include <memory>
 
 #include "auth/auth_client.h"
 #include "auth/auth_settings.h"
 #include "auth/pattern_pool.h"
 #include "auth/question.h"
+#include "auth/server_turns.h"
 #include "auth/socket_watch.h"
 #include "http/worker_pool.h"
+#include "net/interrupt.h"
 #include "nsq/sdk/authorizer.h"
 
 namespace nsq::auth {
@@ -36,15 +36,15 @@ private:
     class Asking;
 
     sdk::Result<sdk::AuthorizationPtr> answerFor(const Question& question);
-    sdk::Result<sdk::AuthorizationPtr> ask(const ServerAddress& server, const sdk::Credentials& credentials);
+    sdk::Result<sdk::AuthorizationPtr> ask(std::size_t server, const sdk::Credentials& credentials);
 
     const AuthSettings settings_;
+    net::Interrupt stop_;
     SocketWatch watch_;
     AuthClient client_;
+    ServerTurns turns_;
     PatternPool patterns_;
     http::WorkerPool workers_;
-    std::atomic<std::size_t> turn_{0};  ///< which server is asked first
-    std::atomic<bool> stopping_{false};
 };
 
 }  // namespace nsq::auth

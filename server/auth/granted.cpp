@@ -12,6 +12,12 @@ namespace {
 constexpr std::size_t kMaxPatterns = 10'000;
 constexpr std::int64_t kMaxProgram = 1'000'000;
 
+/// The most patterns of all rules together (chosen), each as often as it is there: what is refused was
+/// compared with all of them, on an event loop.
+constexpr std::size_t kMaxUses = 2 * kMaxPatterns;
+
+constexpr std::string_view kTooMany = "its patterns are too many or too large";
+
 bool matches(const Pattern& pattern, std::string_view name) {
     return pattern->Match({name.data(), name.size()}, 0, name.size(), re2::RE2::UNANCHORED, nullptr, 0);
 }
@@ -28,8 +34,7 @@ public:
             error_ = "a pattern does not compile";
         } else if (seen_.insert(pattern).second) {
             program_ += pattern->ProgramSize();
-            if (seen_.size() > kMaxPatterns || program_ > kMaxProgram)
-                error_ = "its patterns are too many or too large";
+            if (seen_.size() > kMaxPatterns || program_ > kMaxProgram) error_ = kTooMany;
         }
         return error_.empty() ? pattern : nullptr;
     }
@@ -48,6 +53,7 @@ private:
 sdk::Result<sdk::AuthorizationPtr> Granted::make(const Answer& answer, PatternPool& pool) {
     const auto granted = std::make_shared<Granted>();
     Compiler compiler{pool};
+    std::size_t uses = 0;
     for (const Grant& grant : answer.grants) {
         Rule rule{compiler.get(grant.topic), {}, grant.subscribe, grant.publish};
         for (const std::string& channel : grant.channels) {
@@ -55,6 +61,11 @@ sdk::Result<sdk::AuthorizationPtr> Granted::make(const Answer& answer, PatternPo
             rule.channels.push_back(compiler.get(channel));
         }
         if (!compiler.error().empty()) return sdk::Error{sdk::ErrorCode::kAuthFailed, compiler.error()};
+        std::ranges::sort(rule.channels);
+        const auto repeated = std::ranges::unique(rule.channels);
+        rule.channels.erase(repeated.begin(), repeated.end());
+        uses += 1 + rule.channels.size();
+        if (uses > kMaxUses) return sdk::Error{sdk::ErrorCode::kAuthFailed, std::string{kTooMany}};
         granted->rules_.push_back(std::move(rule));
     }
     granted->identity_ = answer.identity;

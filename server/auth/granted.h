@@ -15,7 +15,8 @@ namespace nsq::auth {
 /// THREAD: any.
 class Granted final : public sdk::Authorization {
 public:
-    /// Good for the answer's ttl from now on. kAuthFailed: a pattern does not compile, or there are too many.
+    /// Good for the answer's ttl from now on. What a rule has several times counts once. kAuthFailed: a
+    /// pattern does not compile, or there are too many.
     static sdk::Result<sdk::AuthorizationPtr> make(const Answer& answer, PatternPool& pool);
 
     bool allows(sdk::Permission permission, std::string_view topic, std::string_view channel) const override;

@@ -7,9 +7,27 @@ namespace nsq::auth {
 
 namespace {
 
+/// Behind what there is of a scheme.
+std::size_t beginOfHost(std::string_view text) {
+    const std::size_t scheme = text.find("://");
+    return scheme == std::string_view::npos ? 0 : scheme + 3;
+}
+
 sdk::Error notAnAddress(std::string_view text) {
-    return {sdk::ErrorCode::kInvalid,
-            '"' + std::string{text} + "\" is not host:port, or a URL of http or https"};
+    // Where a password or a token begins and ends in it nobody knows.
+    const bool maySayMore = text.find_first_of("@?") == std::string_view::npos;
+    const std::string shown =
+        maySayMore ? std::string{text} : std::string{text.substr(0, beginOfHost(text))} + "...";
+    return {sdk::ErrorCode::kInvalid, '"' + shown + "\" is not host:port, or a URL of http or https"};
+}
+
+/// Of an address that is one.
+std::string withoutSecrets(std::string_view text) {
+    text = text.substr(0, text.find_first_of("?#"));
+    const std::size_t host = beginOfHost(text);
+    const std::size_t at = text.substr(0, text.find('/', host)).rfind('@');
+    if (at == std::string_view::npos) return std::string{text};
+    return std::string{text.substr(0, host)}.append(text.substr(at + 1));
 }
 
 std::string parameter(const char* name, const std::string& value) {
@@ -26,6 +44,7 @@ sdk::Result<ServerAddress> ServerAddress::parse(std::string_view text) {
     std::string url{text};
     if (!isUrl) url = "http://" + url + "/auth";
     ServerAddress address;
+    address.shown_ = withoutSecrets(text);
     try {
         const Poco::URI uri{url};
         // Poco takes a port it cannot read for none.

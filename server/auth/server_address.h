@@ -13,7 +13,7 @@ namespace nsq::auth {
 class ServerAddress {
 public:
     /// `text` is host:port, whose path is then /auth, or a URL of http or https. kInvalid: it is neither; the
-    /// text says why. Host names are not looked up. THREAD: any.
+    /// text says why, without what may be secret. Host names are not looked up. THREAD: any.
     static sdk::Result<ServerAddress> parse(std::string_view text);
 
     const std::string& host() const { return host_; }
@@ -23,6 +23,9 @@ public:
     /// `user:password`, percent-encoded, or empty.
     const std::string& userInfo() const { return userInfo_; }
 
+    /// As it was given, but without user, password and query, for others to see.
+    const std::string& shown() const { return shown_; }
+
     /// For the log: scheme, host and port, and nothing that may be secret.
     std::string name() const;
 
@@ -30,6 +33,7 @@ public:
     std::string target(const sdk::Credentials& credentials) const;
 
 private:
+    std::string shown_;
     std::string host_;  ///< an IPv6 address without brackets
     std::uint16_t port_ = 0;
     bool isHttps_ = false;

@@ -14,10 +14,6 @@ namespace nsq::auth {
 
 namespace {
 
-/// How often what is to end is shut down again (chosen): a socket does not remember a shutdown that came
-/// before it was connecting.
-constexpr std::chrono::milliseconds kRepeat{20};
-
 /// The longest sleep (chosen): some clocks cannot wait until the end of time.
 constexpr std::chrono::hours kLongestSleep{1};
 
@@ -59,11 +55,13 @@ sdk::Clock::time_point SocketWatch::endOverdue() {
     const auto now = sdk::Clock::now();
     auto next = now + kLongestSleep;
     for (Watched& watched : watched_) {
+        if (watched.ended) continue;
         if (endAll_ || watched.deadline <= now) {
             watched.ended = true;
             ::shutdown(watched.socket.get(), SHUT_RDWR);
+        } else {
+            next = std::min(next, watched.deadline);
         }
-        next = std::min(next, watched.ended ? now + kRepeat : watched.deadline);
     }
     return next;
 }

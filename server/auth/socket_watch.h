@@ -10,8 +10,8 @@
 
 namespace nsq::auth {
 
-/// Ends blocking conversations: each one when its time is over, all of them when the server stops. It shuts
-/// their sockets down, which fails whatever a thread waits for in them.
+/// Ends blocking conversations over connected sockets: each one when its time is over, all of them when the
+/// server stops. It shuts the sockets down, which fails whatever a thread waits for in them.
 class SocketWatch {
     struct Watched {
         net::Fd socket;

@@ -164,7 +164,7 @@ Result<Broker::TopicPtr> Broker::makeTopic(std::string_view name) {
         topic = std::make_shared<Topic>(std::string(name), *context_, firstSeq.value());
         if (auto created = topic->create(); !created) return created.error();
         logger_.info("TOPIC({}): created", name);
-        if (listener_ != nullptr && listener_->onNewTopic(topic->name())) topic->waitForStart();
+        if (listener_ != nullptr && listener_->onNewTopic(topic->name(), topic)) topic->waitForStart();
         topics_.emplace(name, topic);
     }
     tellOf(*topic);
@@ -184,13 +184,16 @@ Result<Broker::ChannelPtr> Broker::makeChannel(Topic& topic, std::string_view na
     return channel;
 }
 
-void Broker::startTopic(std::string_view name, std::span<const std::string> channels) {
+void Broker::startTopic(std::string_view name, const Identity& identity,
+                        std::span<const std::string> channels) {
     const TopicPtr topic = findTopic(name);
-    if (!topic || !topic->waitsForStart()) return;
+    if (!topic || !isSame(topic, identity) || !topic->waitsForStart()) return;
     for (const std::string& channelName : channels) {
+        if (exiting_.load(std::memory_order_acquire)) return;
         const Result<ChannelPtr> channel = makeChannel(*topic, channelName);
-        if (!channel)
-            logger_.error("TOPIC({}): channel {} was not made: {}", name, channelName, channel.error().text);
+        if (channel) continue;
+        if (channel.error().code == ErrorCode::kDeleted) return;
+        logger_.error("TOPIC({}): channel {} was not made: {}", name, channelName, channel.error().text);
     }
     topic->start();
 }

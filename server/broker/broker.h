@@ -99,9 +99,10 @@ public:
     std::optional<KnownTopic> known(std::string_view topic) const;
 
     /// Makes the channels, then gives a topic that was told to wait (TopicListener::onNewTopic) its start:
-    /// each channel gets all its messages. Nothing when there is no such topic, or it does not wait. A
-    /// channel that cannot be made is said so in the log.
-    void startTopic(std::string_view topic, std::span<const std::string> channels);
+    /// each channel gets all its messages. Nothing when there is no such topic any more, or it does not wait;
+    /// without the start when publishes are refused meanwhile. A channel that cannot be made is said so in
+    /// the log.
+    void startTopic(std::string_view topic, const Identity& identity, std::span<const std::string> channels);
 
     // For publishers and subscriptions.
 

@@ -19,7 +19,10 @@ void LatencySketch::merge(const LatencySketch& other) {
 
 std::int64_t LatencySketch::quantile(double part) const {
     if (count_ == 0) return 0;
-    const auto rank = static_cast<std::uint64_t>(std::ceil(part * static_cast<double>(count_)));
+    // 0.55 of 100 are 55, but 55.000000000000007 in doubles: a rounding is no further value.
+    constexpr double kRounding = 1e-15;
+    const double exact = part * static_cast<double>(count_);
+    const auto rank = static_cast<std::uint64_t>(std::ceil(exact * (1 - kRounding)));
     if (rank >= count_) return most_;
     std::uint64_t passed = 0;
     for (std::size_t octave = 0; octave < kOctaves; ++octave) {

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "broker/known_topic.h"
+
 namespace nsq::broker {
 
 /// Is told what topics and channels there are, as they come and go, for those that tell others. It gets no
@@ -11,8 +13,8 @@ namespace nsq::broker {
 class TopicListener {
 public:
     /// A topic is about to be made because somebody uses it. True: it keeps its messages back from its
-    /// channels until Broker::startTopic() is called for it.
-    virtual bool onNewTopic(const std::string& topic) = 0;
+    /// channels until Broker::startTopic() is called for it. A later topic of this name has another identity.
+    virtual bool onNewTopic(const std::string& topic, const Identity& identity) = 0;
 
     /// The topic or a channel of it has come or gone, and the broker shows it so.
     virtual void onChanged(const std::string& topic) = 0;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <Poco/Net/StreamSocket.h>
 #include <spdlog/logger.h>
 
 #include <condition_variable>
@@ -12,22 +11,24 @@
 #include <thread>
 #include <vector>
 
-#include "cluster/interrupt.h"
+#include "cluster/lookupd_http.h"
 #include "cluster/lookupd_peer.h"
+#include "net/interrupt.h"
 #include "nsq/sdk/result.h"
 
 namespace nsq::cluster {
 
-/// How long asking over HTTP may take.
-struct HttpTimeouts {
-    std::chrono::nanoseconds connect;
-    std::chrono::nanoseconds request;
-};
-
-/// Asks one lookupd for the channels of topics, one topic after the other, on a thread of its own.
+/// Asks one lookupd for the channels of topics, one topic after the other, on a thread of its own. Each has
+/// the two timeouts together for its answer. While a lookupd does not answer, what has waited for that long
+/// already is not asked any more: else it would keep each of many topics back for that long.
 class ChannelFinder {
 public:
-    /// A question of this number is answered with the channels; there are none when it could not be asked.
+    /// Most channels of a topic that are taken (chosen): each costs a file's write, and a place for the
+    /// topic's backlog to wait.
+    static constexpr std::size_t kMostChannels = 1000;
+
+    /// A question of this number is answered with the channels; there are none when it could not be asked,
+    /// which is said in the log.
     using Answer = std::function<void(std::uint64_t number, std::vector<std::string> channels)>;
 
     /// Starts. `peer` and logger outlive it. Each question is answered once: THREAD: the finder's, or that
@@ -39,41 +40,37 @@ public:
     /// Breaks off what it does and answers what is left.
     ~ChannelFinder();
 
-    /// THREAD: any; does not block. After `deadline` it is answered without asking.
-    void ask(std::uint64_t number, const std::string& topic, Clock::time_point deadline);
-
-    /// The answer to this question, and to those before it, is of no use any more. THREAD: any; does not
-    /// block.
-    void giveUp(std::uint64_t number);
+    /// THREAD: any; does not block.
+    void ask(std::uint64_t number, const std::string& topic);
 
 private:
     struct Question {
         std::uint64_t number;
         std::string topic;
-        Clock::time_point deadline;
+        sdk::Clock::time_point since;
     };
 
     void run();
     std::vector<std::string> channelsOf(const Question& question);
-    sdk::Result<std::vector<std::string>> query(const options::HostAndPort& host, const Question& question);
-    sdk::Result<std::vector<std::string>> exchange(const options::HostAndPort& host,
-                                                   const std::string& target,
-                                                   const Poco::Net::StreamSocket& socket) const;
-    void breakOff();
+    sdk::Result<std::vector<std::string>> query(const std::string& topic);
+    void noteNotAsked(std::size_t topics, std::string_view why);
 
     LookupdPeer& peer_;
     const HttpTimeouts timeouts_;
     spdlog::logger& logger_;
     const Answer answer_;
-    Interrupt stop_;
+    net::Interrupt stop_;
 
     std::mutex mutex_;
     std::condition_variable wake_;
-    std::deque<Question> questions_;  ///< the first is being asked
-    net::Fd socket_;                  ///< a duplicate of that over which it is asked
+    std::deque<Question> questions_;  ///< without the one that is being asked
     bool stopping_ = false;
 
-    bool isTroubled_ = false;  ///< the last question failed. THREAD: its own
+    // THREAD: its own.
+    LookupdHttp http_{timeouts_, stop_};
+    bool isTroubled_ = false;   ///< the last question failed
+    bool isSilent_ = false;     ///< and only because the time was over
+    std::size_t notAsked_ = 0;  ///< topics, since there was nothing to ask
 
     std::thread thread_;
 };

@@ -19,18 +19,17 @@ LookupLoop::LookupLoop(broker::Broker& broker, const sdk::ServerInfo& info, Http
       info_(info),
       timeouts_(timeouts),
       logger_(logger),
-      starting_(
-          std::chrono::ceil<Clock::duration>(timeouts.connect + timeouts.request),
-          [this](const std::string& topic, const std::set<std::string>& channels) {
-              broker_.startTopic(topic, std::vector<std::string>{channels.begin(), channels.end()});
-          },
-          [this](std::uint64_t number) {
-              const std::shared_lock lock{mutex_};
-              for (const auto& lookupd : lookupds_) lookupd->finder.giveUp(number);
-          }) {}
+      starting_([this](const std::string& topic, const broker::Identity& identity,
+                       const std::set<std::string>& channels) {
+          broker_.startTopic(topic, identity, std::vector<std::string>{channels.begin(), channels.end()});
+      }) {}
 
 LookupLoop::~LookupLoop() {
-    logger_.info("LOOKUP: closing");
+    stop();
+}
+
+void LookupLoop::stop() {
+    starting_.stop();
     setPeers({});
 }
 
@@ -56,11 +55,11 @@ void LookupLoop::setPeers(const std::vector<std::string>& addresses) {
     }
 }
 
-bool LookupLoop::onNewTopic(const std::string& topic) {
+bool LookupLoop::onNewTopic(const std::string& topic, const broker::Identity& identity) {
     const std::shared_lock lock{mutex_};
     if (lookupds_.empty()) return false;
-    const StartingTopics::Added added = starting_.add(topic, lookupds_.size());
-    for (const auto& lookupd : lookupds_) lookupd->finder.ask(added.number, topic, added.deadline);
+    const std::uint64_t number = starting_.add(topic, identity, lookupds_.size());
+    for (const auto& lookupd : lookupds_) lookupd->finder.ask(number, topic);
     return true;
 }
 

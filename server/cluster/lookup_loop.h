@@ -20,21 +20,24 @@ namespace nsq::cluster {
 class LookupLoop final : public broker::TopicListener {
 public:
     /// Broker, info and logger outlive it. The broker gets it as its listener (Broker::setListener), and has
-    /// another one before it is destroyed.
+    /// another one between stop() and its destruction.
     LookupLoop(broker::Broker& broker, const sdk::ServerInfo& info, HttpTimeouts timeouts,
                spdlog::logger& logger);
     LookupLoop(const LookupLoop&) = delete;
     LookupLoop& operator=(const LookupLoop&) = delete;
 
+    ~LookupLoop();  ///< stops, if that was not done
+
     /// Closes all connections and ends all threads, at once. Topics that wait for their start go on waiting.
-    ~LookupLoop();
+    /// THREAD: main.
+    void stop();
 
     /// From now on these are the lookupds: each an address that options::parsePeer takes. Those that are not
     /// among them are closed, those that were there already not touched. THREAD: one at a time, any that may
     /// block.
     void setPeers(const std::vector<std::string>& addresses);
 
-    bool onNewTopic(const std::string& topic) override;
+    bool onNewTopic(const std::string& topic, const broker::Identity& identity) override;
     void onChanged(const std::string& topic) override;
 
 private:

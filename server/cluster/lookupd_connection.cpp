@@ -7,10 +7,11 @@
 #include <cerrno>
 #include <system_error>
 
-#include "cluster/connect.h"
+#include "net/connect.h"
 
 namespace nsq::cluster {
 
+using sdk::Clock;
 using sdk::Error;
 using sdk::ErrorCode;
 using sdk::Result;
@@ -35,8 +36,8 @@ bool isTemporary(int error) {
 }  // namespace
 
 Result<LookupdConnection> LookupdConnection::open(const options::HostAndPort& address,
-                                                  const Interrupt& interrupt) {
-    auto socket = connectTo(address, Clock::now() + kTimeout, interrupt);
+                                                  const net::Interrupt& interrupt) {
+    auto socket = net::connectTo(address, Clock::now() + kTimeout, interrupt);
     if (!socket) return socket.error();
     LookupdConnection connection{std::move(socket).value(), interrupt};
     if (auto sent = connection.send(kLookupdMagic); !sent) return sent.error();
@@ -71,11 +72,11 @@ Error LookupdConnection::reasonToRead() {
 
 Result<void> LookupdConnection::wait(short events) const {
     switch (interrupt_->wait(fd(), events, Clock::now() + kTimeout)) {
-        case Interrupt::Waited::kTimeout:
+        case net::Interrupt::Waited::kTimeout:
             return failure("it does not answer");
-        case Interrupt::Waited::kInterrupted:
+        case net::Interrupt::Waited::kInterrupted:
             return failure("stopped");
-        case Interrupt::Waited::kReady:
+        case net::Interrupt::Waited::kReady:
             break;
     }
     return {};

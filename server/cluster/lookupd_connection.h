@@ -5,8 +5,8 @@
 #include <span>
 #include <string>
 
-#include "cluster/interrupt.h"
 #include "cluster/lookupd_protocol.h"
+#include "net/interrupt.h"
 #include "options/address.h"
 
 namespace nsq::cluster {
@@ -17,7 +17,7 @@ class LookupdConnection {
 public:
     /// Connects. kInvalid.
     static sdk::Result<LookupdConnection> open(const options::HostAndPort& address,
-                                               const Interrupt& interrupt);
+                                               const net::Interrupt& interrupt);
 
     /// Sends a whole command and returns the answer to it. kInvalid.
     sdk::Result<std::string> ask(std::string_view command);
@@ -33,7 +33,7 @@ public:
     sdk::Error reasonToRead();
 
 private:
-    LookupdConnection(Poco::Net::StreamSocket socket, const Interrupt& interrupt)
+    LookupdConnection(Poco::Net::StreamSocket socket, const net::Interrupt& interrupt)
         : socket_(std::move(socket)), interrupt_(&interrupt) {}
 
     sdk::Result<void> wait(short events) const;
@@ -42,7 +42,7 @@ private:
     sdk::Result<void> expectOk();
 
     Poco::Net::StreamSocket socket_;
-    const Interrupt* interrupt_;
+    const net::Interrupt* interrupt_;
     AnswerReader answers_;
 };
 

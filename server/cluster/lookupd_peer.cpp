@@ -13,6 +13,7 @@
 
 namespace nsq::cluster {
 
+using sdk::Clock;
 using sdk::Error;
 using sdk::ErrorCode;
 using sdk::Result;
@@ -96,7 +97,7 @@ Result<void> LookupdPeer::serve() {
         if (stop_.raised()) return {};
         if (!done) return done;
         std::array<pollfd, 2> fds{{{news_.get(), POLLIN, 0}, {connection.value().fd(), POLLIN, 0}}};
-        if (stop_.wait(fds, ping) == Interrupt::Waited::kInterrupted) return {};
+        if (stop_.wait(fds, ping) == net::Interrupt::Waited::kInterrupted) return {};
         if (fds[1].revents != 0) return connection.value().reasonToRead();
     }
 }
@@ -105,7 +106,7 @@ Result<LookupdConnection> LookupdPeer::connect() {
     logger_.log(isTroubled_ ? spdlog::level::debug : spdlog::level::info, "LOOKUP connecting to {}", name_);
     auto connection = LookupdConnection::open(address_, stop_);
     const Result<void> done = connection ? identify(connection.value()) : connection.error();
-    if (!done) wasLost_ = true;
+    if (!done) noteUnreachable();
     return done ? std::move(connection) : done.error();
 }
 
@@ -132,6 +133,13 @@ void LookupdPeer::noteInfo(const LookupdInfo& info) {
     wasAsked_ = true;
     if (hasHttp) httpAddress_ = {info.broadcastAddress, static_cast<std::uint16_t>(info.httpPort)};
     asked_.notify_all();
+}
+
+/// Nobody is to wait for an HTTP API that is gone as well, for each new topic.
+void LookupdPeer::noteUnreachable() {
+    wasLost_ = true;
+    const std::lock_guard lock{mutex_};
+    httpAddress_.reset();
 }
 
 void LookupdPeer::noteEnd() {

@@ -10,9 +10,9 @@
 #include <thread>
 
 #include "broker/broker.h"
-#include "cluster/interrupt.h"
 #include "cluster/lookupd_connection.h"
 #include "cluster/registrations.h"
+#include "net/interrupt.h"
 #include "nsq/sdk/host.h"
 #include "options/address.h"
 
@@ -39,9 +39,9 @@ public:
     /// The topic is to be looked at again. THREAD: any; does not block.
     void onChanged(const std::string& topic);
 
-    /// Where its HTTP API is, if it has ever told. While it is asked for the first time that is waited for.
-    /// THREAD: any that may block.
-    std::optional<options::HostAndPort> httpAddress(Clock::time_point deadline);
+    /// Where its HTTP API is, if it has told, and no attempt to reach it has failed since. While it is asked
+    /// for the first time that is waited for. THREAD: any that may block.
+    std::optional<options::HostAndPort> httpAddress(sdk::Clock::time_point deadline);
 
 private:
     void run();
@@ -49,6 +49,7 @@ private:
     sdk::Result<LookupdConnection> connect();
     sdk::Result<void> identify(LookupdConnection& connection);
     void noteInfo(const LookupdInfo& info);
+    void noteUnreachable();
     void noteEnd();
     void registerAnew();
     sdk::Result<void> tellChanges(LookupdConnection& connection);
@@ -62,7 +63,7 @@ private:
     const broker::Broker& broker_;
     const sdk::ServerInfo& info_;
     spdlog::logger& logger_;
-    Interrupt stop_;
+    net::Interrupt stop_;
     const net::Fd news_;  ///< an eventfd: there is something in changed_
 
     std::mutex mutex_;

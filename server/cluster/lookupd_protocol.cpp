@@ -37,6 +37,14 @@ int portOf(const json::Object& object, const std::string& key) {
     return port > 0 && port <= std::numeric_limits<std::uint16_t>::max() ? port : 0;
 }
 
+/// What a host or an address consists of: it becomes part of requests.
+bool isHost(std::string_view text) {
+    constexpr std::size_t kMost = 255;
+    constexpr std::string_view kAllowed =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:%-";
+    return text.size() <= kMost && text.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
 }  // namespace
 
 std::string identifyCommand(const sdk::ServerInfo& info) {
@@ -59,9 +67,10 @@ std::string topicCommand(std::string_view verb, std::string_view topic, std::str
 Result<LookupdInfo> parseLookupdInfo(std::string_view answer) {
     try {
         const json::Object::Ptr object = parseObject(std::string{answer});
+        auto address = object->optValue<std::string>("broadcast_address", {});
+        if (!isHost(address)) address.clear();
         return LookupdInfo{portOf(*object, "tcp_port"), portOf(*object, "http_port"),
-                           object->optValue<std::string>("version", {}),
-                           object->optValue<std::string>("broadcast_address", {})};
+                           object->optValue<std::string>("version", {}), std::move(address)};
     } catch (const Poco::Exception&) {
         return Error{ErrorCode::kInvalid, "its answer to IDENTIFY is none"};
     }

@@ -31,7 +31,7 @@ struct LookupdInfo {
     int tcpPort = 0;
     int httpPort = 0;
     std::string version;
-    std::string broadcastAddress;
+    std::string broadcastAddress;  ///< only what may stand in a host's name or an address; else empty
 };
 
 /// The answer to IDENTIFY; what it does not say stays empty. kInvalid: it is none.

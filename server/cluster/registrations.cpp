@@ -28,8 +28,10 @@ std::vector<RegistrationChange> Registrations::update(const std::string& topic,
     }
     auto& channels = found->second.channels;
     std::erase_if(channels, [&](const auto& told) {
-        const auto there = std::ranges::find(now->channels, told.first, &KnownTopic::KnownChannel::name);
-        const bool isGone = there == now->channels.end() || !broker::isSame(there->identity, told.second);
+        const auto there =
+            std::ranges::lower_bound(now->channels, told.first, {}, &KnownTopic::KnownChannel::name);
+        const bool isGone = there == now->channels.end() || there->name != told.first ||
+                            !broker::isSame(there->identity, told.second);
         if (isGone) changes.push_back({false, topic, told.first});
         return isGone;
     });

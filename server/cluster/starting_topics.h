@@ -10,35 +10,30 @@
 #include <thread>
 #include <vector>
 
-#include "nsq/sdk/loop.h"
+#include "broker/known_topic.h"
 
 namespace nsq::cluster {
 
-using sdk::Clock;
-
-/// New topics that wait for lookupds to tell of their channels, until all have answered or the time is over.
-/// A thread of its own gives them their start.
+/// New topics that wait for lookupds to tell of their channels, until all have answered. A thread of its own
+/// gives them their start.
 class StartingTopics {
 public:
-    using Start = std::function<void(const std::string& topic, std::set<std::string> channels)>;
-    using GiveUp = std::function<void(std::uint64_t number)>;
+    using Start = std::function<void(const std::string& topic, const broker::Identity& identity,
+                                     std::set<std::string> channels)>;
 
-    /// `start` is called once for each topic, with what was answered, `giveUp` before it for one of which the
-    /// time is over; both on the own thread, without any lock.
-    StartingTopics(Clock::duration timeout, Start start, GiveUp giveUp);
+    /// `start` is called once for each topic, with what was answered, on the own thread, without any lock.
+    explicit StartingTopics(Start start);
     StartingTopics(const StartingTopics&) = delete;
     StartingTopics& operator=(const StartingTopics&) = delete;
 
-    /// What still waits gets no start.
-    ~StartingTopics();
+    ~StartingTopics();  ///< stops, if that was not done
 
-    struct Added {
-        std::uint64_t number;  ///< that of its question; later ones have greater ones
-        Clock::time_point deadline;
-    };
+    /// Ends the thread, when it is done with a start. What still waits gets none. THREAD: main.
+    void stop();
 
-    /// One more, of which so many answers will come. THREAD: any; does not block.
-    Added add(const std::string& topic, std::size_t answers);
+    /// One more, of which so many answers will come. Returns the number of its question. THREAD: any; does
+    /// not block.
+    std::uint64_t add(const std::string& topic, broker::Identity identity, std::size_t answers);
 
     /// An answer. THREAD: any; does not block.
     void answer(std::uint64_t number, const std::vector<std::string>& channels);
@@ -46,21 +41,19 @@ public:
 private:
     struct Waiting {
         std::string topic;
+        broker::Identity identity;
         std::size_t answers;  ///< still to come
-        Clock::time_point deadline;
         std::set<std::string> channels;
     };
 
     void run();
 
-    const Clock::duration timeout_;
     const Start start_;
-    const GiveUp giveUp_;
 
     std::mutex mutex_;
     std::condition_variable wake_;
     std::uint64_t lastNumber_ = 0;
-    std::map<std::uint64_t, Waiting> waiting_;  ///< by number, and so by deadline
+    std::map<std::uint64_t, Waiting> waiting_;  ///< by number
     std::map<std::uint64_t, Waiting> ready_;    ///< all answers are there
     bool stopping_ = false;
 

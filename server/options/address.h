@@ -14,6 +14,8 @@ namespace nsq::options {
 struct HostAndPort {
     std::string host;
     std::uint16_t port = 0;
+
+    bool operator==(const HostAndPort&) const = default;
 };
 
 /// The path of a unix socket: an address without a colon.

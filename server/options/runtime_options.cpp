@@ -16,6 +16,9 @@ using sdk::Result;
 
 namespace {
 
+/// Most elements of an array (chosen): each lookupd has two threads.
+constexpr std::size_t kMostElements = 64;
+
 const Error kInvalidOption{ErrorCode::kInvalid, "INVALID_OPTION"};
 const Error kInvalidValue{ErrorCode::kInvalid, "INVALID_VALUE"};
 
@@ -35,7 +38,7 @@ std::optional<std::vector<std::string>> parseTexts(std::string_view text) {
 
 Result<void> assignElements(Options& options, const OptionSpec& spec, std::string_view value) {
     const auto elements = parseTexts(value);
-    if (!elements) return kInvalidValue;
+    if (!elements || elements->size() > kMostElements) return kInvalidValue;
     clear(options, spec);
     for (const std::string& element : *elements) {
         if (auto done = assign(options, spec, element); !done) return done;
@@ -63,8 +66,8 @@ Result<void> RuntimeOptions::set(std::string_view key, std::string_view value) {
     const auto done =
         isRepeatable(*spec) ? assignElements(changed, *spec, value) : assign(changed, *spec, value);
     if (!done) return kInvalidValue;
+    onChange_(changed);  // what cannot be done, and throws, is not shown as if it were
     options_ = std::move(changed);
-    onChange_(options_);
     return {};
 }
 

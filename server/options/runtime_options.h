@@ -14,13 +14,15 @@ namespace nsq::options {
 /// The options of a running server, as GET and PUT /config see them. THREAD: any.
 class RuntimeOptions {
 public:
-    /// `onChange` gets the options after each change, under the lock: changes arrive in order.
+    /// `onChange` gets the options before a change is shown, under the lock: changes arrive in order. If it
+    /// throws, so does set(), and nothing has changed.
     RuntimeOptions(Options options, std::function<void(const Options&)> onChange);
 
     /// The value of the option with this key: see sdk::Host::option.
     sdk::Result<Poco::Dynamic::Var> get(std::string_view key) const;
 
-    /// See sdk::Host::setOption. What may be given many times is set to the texts of a JSON array.
+    /// See sdk::Host::setOption. What may be given many times is set to the texts, 64 at most, of a JSON
+    /// array.
     sdk::Result<void> set(std::string_view key, std::string_view value);
 
 private:

@@ -12,6 +12,7 @@ using sdk::Clock;
 
 StatsdLoop::StatsdLoop(StatsdSettings settings, const sdk::Broker& broker, spdlog::logger& logger)
     : settings_(std::move(settings)),
+      address_(options::parsePeer(settings_.address).value()),
       broker_(broker),
       logger_(logger),
       report_(settings_.prefix, settings_.excludesEphemeral) {
@@ -24,11 +25,7 @@ StatsdLoop::~StatsdLoop() {
 }
 
 void StatsdLoop::stop() {
-    {
-        const std::lock_guard lock{mutex_};
-        stopping_ = true;
-        wake_.notify_one();
-    }
+    stop_.raise();
     if (thread_.joinable()) thread_.join();
 }
 
@@ -42,7 +39,8 @@ void StatsdLoop::run() {
 
 /// Sends what there is now, over the interval that began at `begin`.
 void StatsdLoop::push(Clock::time_point begin) {
-    auto socket = StatsdSocket::open(settings_.address);
+    auto socket = StatsdSocket::open(address_, stop_);
+    if (stop_.raised()) return;
     if (!socket) return note(socket.error());
     bool allSent = true;
     const std::vector<std::string> all = packets();
@@ -75,9 +73,8 @@ void StatsdLoop::note(const sdk::Result<void>& sent) {
 }
 
 /// False: it is to stop.
-bool StatsdLoop::sleepUntil(Clock::time_point when) {
-    std::unique_lock lock{mutex_};
-    return !wake_.wait_until(lock, when, [this] { return stopping_; });
+bool StatsdLoop::sleepUntil(Clock::time_point when) const {
+    return stop_.wait(-1, 0, when) != net::Interrupt::Waited::kInterrupted;
 }
 
 }  // namespace nsq::stats

@@ -3,15 +3,15 @@
 #include <spdlog/logger.h>
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "net/interrupt.h"
 #include "nsq/sdk/broker.h"
 #include "nsq/sdk/loop.h"
+#include "options/address.h"
 #include "stats/line_packets.h"
 #include "stats/statsd_report.h"
 
@@ -33,12 +33,11 @@ struct StatsdSettings {
 /// name cannot be found. One thread, which sleeps in between.
 class StatsdLoop {
 public:
-    /// Starts. The broker outlives it.
+    /// Starts. The address is one that parsePeer takes. The broker outlives it.
     StatsdLoop(StatsdSettings settings, const sdk::Broker& broker, spdlog::logger& logger);
     ~StatsdLoop();
 
-    /// Nothing is sent after this. It waits for the look-up of a name that is under way. THREAD: any but its
-    /// own.
+    /// Nothing is sent after this. Breaks off what it does. THREAD: any but its own.
     void stop();
 
 private:
@@ -46,17 +45,16 @@ private:
     void push(sdk::Clock::time_point begin);
     std::vector<std::string> packets();
     void note(const sdk::Result<void>& sent);
-    bool sleepUntil(sdk::Clock::time_point when);
+    bool sleepUntil(sdk::Clock::time_point when) const;
 
     const StatsdSettings settings_;
+    const options::HostAndPort address_;
     const sdk::Broker& broker_;
     spdlog::logger& logger_;
     StatsdReport report_;
     bool failing_ = false;  ///< as it was noted last
 
-    std::mutex mutex_;
-    std::condition_variable wake_;
-    bool stopping_ = false;
+    net::Interrupt stop_;
     std::thread thread_;
 };
 

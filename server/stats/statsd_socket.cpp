@@ -1,35 +1,35 @@
 #include "stats/statsd_socket.h"
 
 #include <Poco/Net/SocketAddress.h>
-#include <resolv.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
 #include "net/exception_text.h"
+#include "net/resolver.h"
 
 namespace nsq::stats {
 
+using Poco::Net::SocketAddress;
+
 namespace {
 
-/// How long a name server may take (chosen, seconds), since nothing can interrupt it: the server's stop waits
-/// for it. Holds for this thread only.
-constexpr int kLookupSeconds = 1;
-
-void boundLookups() {
-    if (res_init() != 0) return;
-    _res.retrans = kLookupSeconds;
-    _res.retry = 1;
-}
+/// How long looking up the daemon's name may take (chosen).
+constexpr std::chrono::seconds kLookupTime{5};
 
 }  // namespace
 
-sdk::Result<StatsdSocket> StatsdSocket::open(const std::string& address) {
-    thread_local const bool kBounded = (boundLookups(), true);
-    static_cast<void>(kBounded);
+sdk::Result<StatsdSocket> StatsdSocket::open(const options::HostAndPort& address,
+                                             const net::Interrupt& interrupt) {
+    const auto found = net::resolve(address, sdk::Clock::now() + kLookupTime, interrupt);
+    if (!found) return found.error();
+    // Nobody says over UDP which address the daemon listens on: mostly it is the one of IPv4.
+    const auto& all = found.value();
+    const auto ipv4 = std::ranges::find(all, SocketAddress::IPv4, &SocketAddress::family);
     try {
         StatsdSocket opened;
-        opened.socket_.connect(Poco::Net::SocketAddress{address});
+        opened.socket_.connect(ipv4 == all.end() ? all.front() : *ipv4);
         return opened;
     } catch (...) {
         return sdk::Error{sdk::ErrorCode::kInvalid, net::exceptionText()};

@@ -1,6 +1,7 @@
 """AUTH with auth servers that are well, slow, wrong or gone. With STOCK_NSQD=/path/to/nsqd the texts are compared with
 those of a real one."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from nsqtest import (DEADLINE_S, RESPONSE, Closed, Frame, Server, ServerCase, dpub, main, mpub, ours_only, pub,  # noqa: E402
                      run_to_exit, sized, wait_until)
 from nsqtest.auth_server import AuthServer, grant, granted, make_certificate  # noqa: E402
+from nsqtest.names import HangingNameServer, Names, can_have_names  # noqa: E402
 
 SECRET = b"s3cr+t &=/\xff"
 FAILED = b"E_AUTH_FAILED AUTH failed"
@@ -168,9 +170,9 @@ class Asking(AuthCase):
 
     def test_the_option_can_be_read(self):
         double = self.auth_server()
-        self.start(double.address, f"http://{double.address}/x")
-        self.assertEqual(self.server.web().json("GET", "/config/auth_http_addresses"),
-                         [double.address, f"http://{double.address}/x"])
+        addresses = [double.address, f"http://{double.address}/x"]
+        self.start(*addresses)
+        self.assertEqual(self.server.web().json("GET", "/config/auth_http_addresses"), addresses)
         self.assertEqual(self.server.web().json("GET", "/config/http_client_connect_timeout"), 2000000000)
         self.assertEqual(self.server.web().json("GET", "/config/http_client_request_timeout"), 5000000000)
 
@@ -346,6 +348,51 @@ class SlowServers(AuthCase):
         self.passed()
 
 
+@ours_only
+@unittest.skipUnless(can_have_names(), "names of its own need root")
+class OwnNames(AuthCase):
+    def names(self, **kwargs):
+        names = Names(**kwargs)
+        self.addCleanup(names.close)
+        return names
+
+    def test_an_address_that_does_not_answer_leaves_time_for_the_next(self):
+        good = self.auth_server(host="127.0.0.3")
+        with socket.create_server(("127.0.0.2", good.port), backlog=1) as dead, contextlib.ExitStack() as stack:
+            # What nobody accepts fills it up: it answers nobody any more.
+            for _ in range(4):
+                filler = stack.enter_context(socket.socket())
+                filler.setblocking(False)
+                filler.connect_ex(dead.getsockname())
+            names = self.names(hosts="127.0.0.2 auth.example\n127.0.0.3 auth.example\n")
+            self.start(f"auth.example:{good.port}", names=names)
+            for _ in range(4):
+                self.passed()
+        self.assertEqual(len(good.requests), 4)
+
+    def test_a_name_server_that_hangs_holds_up_nobody_for_long(self):
+        name_server = HangingNameServer()
+        self.addCleanup(name_server.close)
+        names = self.names(name_server=name_server.address)
+        self.start("auth.example:80", names=names, flags=("--http-client-connect-timeout=300ms",))
+        client = self.client()
+        client.send(auth())
+        client.expect_fatal(FAILED)
+        self.assertIn("lookup auth.example: timed out", self.server.log)
+
+    def test_a_stop_does_not_wait_for_a_name_server(self):
+        name_server = HangingNameServer()
+        self.addCleanup(name_server.close)
+        names = self.names(name_server=name_server.address)
+        server = Server("--auth-http-address=auth.example:80", "--http-client-connect-timeout=1h",
+                        "--http-client-request-timeout=1h", names=names)
+        client = server.client()
+        client.send(auth())
+        wait_until(lambda: name_server.connections, "it is asked over TCP")
+        server.stop()
+        client.close()
+
+
 class Https(AuthCase):
     def setUp(self):
         self.directory = tempfile.mkdtemp(prefix="nsqd-auth-")
@@ -388,6 +435,17 @@ class Https(AuthCase):
 
 
 class Secrecy(AuthCase):
+    @ours_only
+    def test_passwords_of_auth_servers_are_shown_to_nobody(self):
+        double = self.auth_server()
+        self.start(f"http://user:word@{double.address}/auth?token=word")
+        self.passed()
+        self.assertEqual(self.server.web().json("GET", "/config/auth_http_addresses"),
+                         [f"http://{double.address}/auth"])
+        code, _, err = run_to_exit("--auth-http-address=htp://user:word@host/")
+        self.assertEqual(code, 2)
+        self.assertNotIn("word", err)
+
     @ours_only
     def test_the_secret_is_not_in_the_log(self):
         dead = closed_port()

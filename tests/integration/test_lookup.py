@@ -13,7 +13,7 @@ import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from nsqtest import OK, Server, main, mpub, pub, run_to_exit, wait_until  # noqa: E402
+from nsqtest import DEADLINE_S, OK, Server, main, mpub, pub, run_to_exit, wait_until  # noqa: E402
 from nsqtest.lookupd import Lookupd, StockLookupd, stock_lookupd  # noqa: E402
 from nsqtest.v2 import sized  # noqa: E402
 
@@ -347,6 +347,108 @@ class BadLookupds(LookupCase):
             self.assertEqual(consumer.read_message().body, b"m")
         server.wait_channel("t", "a", depth=1)
         self.assertEqual(sum("failed to query" in line for line in server.log_lines), 1, server.log)
+        server.stop()
+
+    def test_many_topics_at_once_all_get_their_channels(self):
+        """Asked for one after the other they take longer than one may: that is no reason not to ask."""
+        far = self.double()
+
+        def reply(send):
+            time.sleep(0.02)  # the way there and back
+            body = b'{"channels":["a"]}'
+            send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        far.channels_reply = reply
+        server = self.start(*flags(far), "--http-client-connect-timeout=250ms", "--http-client-request-timeout=250ms")
+        topics = [f"t{number}" for number in range(60)]
+        with server.client() as client:
+            client.send(b"".join(pub(topic, b"m") for topic in topics))
+            for _ in topics:
+                client.expect(OK)
+        for topic in topics:
+            server.wait_channel(topic, "a", depth=1)
+        self.assertEqual(len(far.asked), len(topics))
+        server.stop()
+
+    def test_what_is_not_asked_is_in_the_log(self):
+        holding = self.double()
+        holding.hold_channels()
+        server = self.start(*flags(holding), "--http-client-connect-timeout=100ms",
+                            "--http-client-request-timeout=100ms")
+        with server.client() as client:
+            for number in range(50):
+                client.command(pub(f"t{number}", b"m"))
+        wait_until(lambda: "not asked for channels to pre-create for" in server.log, "the log to tell")
+        self.assertLess(len(holding.asked), 50)
+        server.stop()
+
+    def test_a_deleted_topics_question_is_none_of_its_successors(self):
+        holding = self.double()
+        holding.know_channels("t", "old")
+        holding.hold_channels()
+        server = self.start(*flags(holding))
+        self.publish(server, "t", b"old")
+        wait_until(lambda: holding.asked, "it is asked")
+        server.web().do("topic/delete", "t")
+        self.publish(server, "t", b"m")
+        gate, answers = threading.Semaphore(0), iter((b'{"channels":["old"]}', b'{"channels":["new"]}'))
+
+        def reply(send):
+            gate.acquire(timeout=DEADLINE_S)
+            body = next(answers)
+            send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body))
+        holding.channels_reply = reply
+        holding.release_channels()
+        gate.release()
+        wait_until(lambda: len(holding.asked) == 2, "it is asked for the second one")
+        self.assertEqual(server.topic("t")["channels"], [])
+        gate.release()
+        server.wait_channel("t", "new", depth=1)
+        self.assertEqual([channel["channel_name"] for channel in server.topic("t")["channels"]], ["new"])
+        server.stop()
+
+    def test_more_channels_than_are_taken(self):
+        lookupd = self.double()
+        lookupd.know_channels("t", *(f"c{number}" for number in range(1200)))
+        server = self.start(*flags(lookupd))
+        self.publish(server, "t", b"m")
+        server.wait_channel("t", "c0", depth=1)
+        self.assertEqual(len(server.topic("t")["channels"]), 1000)
+        self.assertIn("only 1000 of the 1200 channels it knows of topic t are made", server.log)
+        wait_until(lambda: len(lookupd.registered()) == 1001, "all are registered")
+        server.stop()
+
+    def test_a_lookupd_that_is_gone_is_not_asked(self):
+        lookupd = self.double()
+        server = self.start(*flags(lookupd), "--http-client-request-timeout=1h")
+        self.publish(server, "before", b"m")
+        wait_until(lambda: lookupd.asked, "it is asked")
+        lookupd.hold_channels()
+        lookupd.greet = lambda connection: False
+        lookupd.disconnect()
+        before = lookupd.connections
+        wait_until(lambda: lookupd.connections > before + 1, "attempts to connect fail")
+        consumer = server.client().subscribe("t", "c", 1)
+        self.publish(server, "t", b"m")
+        self.assertEqual(consumer.read_message().body, b"m")
+        self.assertEqual(len(lookupd.asked), 1)
+        self.assertIn("failed to query for channels to pre-create for topic t - ", server.log)
+        # It is asked again when it is back.
+        lookupd.greet = None
+        lookupd.know_channels("back", "a")
+        lookupd.release_channels()
+        self.wait_registered(lookupd, ("before", ""), ("t", "c"))
+        self.publish(server, "back", b"m")
+        server.wait_channel("back", "a", depth=1)
+        server.stop()
+
+    def test_an_address_that_is_none_gets_into_no_request(self):
+        lookupd = self.double(broadcast_address="127.0.0.1\r\nX-Mine: yes\r\n\r\n")
+        server = self.start(*flags(lookupd))
+        consumer = server.client().subscribe("t", "c", 1)
+        self.publish(server, "t", b"m")
+        self.assertEqual(consumer.read_message().body, b"m")
+        self.assertEqual(lookupd.asked, [])
+        self.assertIn("does not tell where its HTTP API is", server.log)
         server.stop()
 
     def test_a_topic_starts_when_the_answers_are_none(self):

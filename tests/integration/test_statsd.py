@@ -13,6 +13,7 @@ import unittest.mock
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from nsqtest import (DEADLINE_S, Server, dpub, is_stock, main, mpub, ours_only, pub, run_to_exit,  # noqa: E402
                      wait_until)
+from nsqtest.names import HangingNameServer, Names, can_have_names  # noqa: E402
 
 LINE = re.compile(r"([^:\n]+):(\d+)\|([cg])\n")
 LAST = "mem.gc_runs"  # ends what is sent in one interval
@@ -289,6 +290,17 @@ class Failures(StatsdCase):
         client = server.client()
         client.command(pub("t", b"x"))
         self.assertEqual(len(self.lines(server)), 1)
+        server.stop()
+
+    @unittest.skipUnless(can_have_names(), "names of its own need root")
+    def test_a_stop_does_not_wait_for_a_name_server(self):
+        name_server = HangingNameServer()
+        self.addCleanup(name_server.close)
+        names = Names(name_server=name_server.address)
+        self.addCleanup(names.close)
+        server = Server("--statsd-address=statsd.example:8125", "--statsd-interval=20ms", names=names)
+        self.addCleanup(server.kill)
+        wait_until(lambda: name_server.connections, "it is asked over TCP")
         server.stop()
 
     def test_what_is_no_address(self):

@@ -58,6 +58,18 @@ class Loading(unittest.TestCase):
         self.assertIn("good started, greeting hello", server.log)
         self.assertIn("fine started, greeting none", server.log)
 
+    def test_lookupds_that_a_plugin_sets_are_those_that_count(self):
+        with tempfile.TemporaryDirectory(prefix="nsqd-test-") as directory:
+            file = pathlib.Path(directory) / "nsqd.cfg"
+            file.write_text("[plugin.good]\npeers = '[\"127.0.0.1:2\"]'\n", encoding="utf-8")
+            server = self.start(f"--config={file}", f"--plugin={PLUGINS / 'good.so'}",
+                                "--lookupd-tcp-address=127.0.0.1:1")
+        self.assertEqual(server.web().json("GET", "/config/nsqlookupd_tcp_addresses"), ["127.0.0.1:2"])
+        said = [line.partition(": ")[2] for line in server.log_lines if "ing peer" in line]
+        self.assertEqual(said, ["LOOKUP(127.0.0.1:1): adding peer\n", "LOOKUP(127.0.0.1:2): adding peer\n",
+                                "LOOKUP(127.0.0.1:1): removing peer\n"])
+        server.stop()
+
     def test_plugins_stop_in_reverse_order_and_are_destroyed_after_all_are_stopped(self):
         server = self.start(f"--plugin={PLUGINS / 'good.so'}", f"--plugin={PLUGINS / 'fine.so'}")
         server.stop()

@@ -5,7 +5,8 @@
 
 #include "test_plugin.h"
 
-/// A plugin with nothing wrong, in two names: it has a protocol and two routes, and logs what happens to it.
+/// A plugin with nothing wrong, in two names: it has a protocol and two routes, logs what happens to it, and
+/// sets the lookupds when its settings have `peers`.
 namespace nsq::test {
 
 /// Says in the log when it goes, and makes no session for the first connection.
@@ -35,6 +36,9 @@ public:
     sdk::Result<void> start(sdk::Host& host, sdk::Registrar& registrar) override {
         host_ = &host;
         host.logger().info("{} started, greeting {}", name_, host.settings()->getString("greeting", "none"));
+        if (const std::string peers = host.settings()->getString("peers", ""); !peers.empty()) {
+            if (auto set = host.setOption("nsqlookupd_tcp_addresses", peers); !set) return set;
+        }
         if (auto added = registrar.addProtocol(magic_, std::make_shared<LoggedProtocol>(host, name_));
             !added) {
             return added;

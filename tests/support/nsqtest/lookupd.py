@@ -29,7 +29,7 @@ class Lookupd:
     `channels_answer`: None, or the body that answers /channels, which is not answered at all from hold_channels() to
     release_channels()."""
 
-    def __init__(self, port=0, tell_http=True):
+    def __init__(self, port=0, tell_http=True, broadcast_address="127.0.0.1"):
         self.answer = None
         self.greet = None
         self.channels = {}
@@ -40,6 +40,7 @@ class Lookupd:
         self.asked = []  # a Request for each of /channels
         self.connections = 0
         self._tell_http = tell_http
+        self._broadcast_address = broadcast_address
         self._open = {}  # connection: what is registered over it, as (topic, channel or "")
         self._producers = {}  # connection: the JSON of its IDENTIFY
         self._looked_up = []
@@ -164,7 +165,7 @@ class Lookupd:
     def _info(self):
         info = {"tcp_port": self.port, "version": "1.3.0", "hostname": "double"}
         if self._tell_http:
-            info.update(http_port=self.http_port, broadcast_address="127.0.0.1")
+            info.update(http_port=self.http_port, broadcast_address=self._broadcast_address)
         return info
 
     def _note(self, line, mine):

@@ -89,9 +89,9 @@ class Server:
     """Starts at once; stop() checks that it ends well. Use it from one thread, which must outlive the process."""
 
     def __init__(self, *flags, data_path=None, addresses=True, deadline_s=DEADLINE_S, environment=None, ready=True,
-                 program=None, files=None):
+                 program=None, files=None, names=None):
         """Waits until it listens, unless not `ready`: then it has no ports. `program` instead of the one in NSQD.
-        It may have so many `files` open, connections among them."""
+        It may have so many `files` open, connections among them. It sees these Names (names.py)."""
         program = program or binary()
         self._owns_data_path = data_path is None
         self.data_path = data_path or tempfile.mkdtemp(prefix="nsqd-test-")
@@ -100,6 +100,8 @@ class Server:
             command += ["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"]
         if files:
             command = ["prlimit", f"--nofile={files}:{files}", *command]
+        if names:
+            command = [*names.prefix, *command]
         # The kernel ends the server if the test itself is killed.
         command = ["setpriv", "--pdeathsig", "KILL", *command, *flags]
         self._lines = []

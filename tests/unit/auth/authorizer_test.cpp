@@ -178,6 +178,17 @@ TEST_CASE("A server that fails is passed over") {
     CHECK(good.asked().count() == 4);
 }
 
+TEST_CASE("A server that hangs is avoided, which one question finds out") {
+    Double silent{""};
+    Double good{withHead(kGranted)};
+    AuthSettings settings = asking({silent.address(), good.address()});
+    settings.requestTimeout = milliseconds{100};
+    Fixture fixture{settings};
+    for (int i = 0; i < 10; ++i) CHECK(fixture.failure().empty());
+    CHECK(silent.asked().count() == 1);
+    CHECK(good.asked().count() == 10);
+}
+
 TEST_CASE("A failure names the servers and what was wrong, not the secret") {
     const auto& [answer, why] = GENERATE(table<std::string, std::string>({
         {withHead("{}"), "its answer is bad: the ttl is not positive"},

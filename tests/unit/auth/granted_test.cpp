@@ -87,10 +87,19 @@ TEST_CASE("Patterns that make other engines try for ever are matched at once") {
     }
 }
 
-TEST_CASE("The patterns of one client have limits, as often as one is used") {
+TEST_CASE("The patterns of one client have limits") {
     PatternPool pool;
-    std::vector<Grant> same(20'000, Grant{"t", {"c"}, true, true});
+    std::vector<Grant> same(10'000, Grant{"t", {"c"}, true, true});
     CHECK(Granted::make(answerWith(same), pool));
+    same.push_back({"t", {}, true, true});
+    CHECK_FALSE(Granted::make(answerWith(same), pool));
+    Grant wide{"t", std::vector<std::string>(200'000, "c"), true, true};
+    CHECK(Granted::make(answerWith({wide}), pool));
+    same.resize(2);
+    for (int i = 0; i < 9'990; ++i) same.front().channels.push_back(std::to_string(i));
+    CHECK(Granted::make(answerWith(same), pool));
+    same.assign(3, Grant{same.front()});
+    CHECK_FALSE(Granted::make(answerWith(same), pool));
     std::vector<Grant> many;
     for (int i = 0; i < 10'001; ++i) many.push_back({std::to_string(i), {}, true, true});
     const auto tooMany = Granted::make(answerWith(many), pool);

@@ -28,12 +28,41 @@ TEST_CASE("An auth server is host:port or a URL") {
 TEST_CASE("What is no address of an auth server is refused") {
     const std::string text =
         GENERATE("", ":80", "http://", "http://:80/x", "ftp://auth.example/x", "auth.example:99999",
-                 "auth.example:x", "auth.example:0", "auth.example/x", "auth.example:80?x",
-                 "http://auth.example:99999/", "http://[::1/x", "https:///x", "://", "a b://c");
+                 "auth.example:x", "auth.example:0", "auth.example/x", "http://auth.example:99999/",
+                 "http://[::1/x", "https:///x", "://", "a b://c");
     CAPTURE(text);
     const auto server = ServerAddress::parse(text);
     REQUIRE_FALSE(server);
     CHECK(server.error().text == '"' + text + "\" is not host:port, or a URL of http or https");
+}
+
+TEST_CASE("An address is shown without what may be secret in it") {
+    const auto& [text, shown] = GENERATE(table<std::string, std::string>({
+        {"127.0.0.1:80", "127.0.0.1:80"},
+        {"user:word@[::1]:4181", "[::1]:4181"},
+        {"http://auth.example/a@b", "http://auth.example/a@b"},
+        {"HTTPS://user:w@rd@auth.example:443/a@b?token=word", "HTTPS://auth.example:443/a@b"},
+        {"http://user@auth.example", "http://auth.example"},
+        {"http://auth.example?token=wo/rd@x", "http://auth.example"},
+    }));
+    CAPTURE(text);
+    const auto server = ServerAddress::parse(text);
+    REQUIRE(server);
+    CHECK(server.value().shown() == shown);
+}
+
+TEST_CASE("What is wrong with an address is said without what may be secret in it") {
+    const auto& [text, shown] = GENERATE(table<std::string, std::string>({
+        {"htp://user:word@auth.example/", "htp://..."},
+        {"user:word@auth.example/x", "..."},
+        {"http://user:w/ord@auth.example/", "http://..."},
+        {"http://auth.example:x?token=word", "http://..."},
+        {"auth.example:80?x", "..."},
+    }));
+    CAPTURE(text);
+    const auto server = ServerAddress::parse(text);
+    REQUIRE_FALSE(server);
+    CHECK(server.error().text == '"' + shown + "\" is not host:port, or a URL of http or https");
 }
 
 TEST_CASE("Credentials are encoded into the request's target") {

@@ -95,6 +95,16 @@ TEST_CASE("quantiles are as near to exact ones as is promised", "[broker][latenc
     }
 }
 
+TEST_CASE("a quantile that ends with a value is that value", "[broker][latency]") {
+    for (const int percent : {7, 14, 28, 29, 55, 56, 57, 58}) {
+        CAPTURE(percent);
+        Values values(static_cast<std::size_t>(percent), 1'000'000);
+        values.resize(100, kHour);
+        CHECK(sketchOf(values).quantile(percent / 100.0) < 2'000'000);
+        CHECK(sketchOf(values).quantile(percent / 100.0 + 0.001) > kHour / 2);
+    }
+}
+
 TEST_CASE("a merged sketch is that of all values", "[broker][latency]") {
     LatencySketch sum;
     Values all;

@@ -9,14 +9,16 @@ namespace {
 struct Listener final : broker::TopicListener {
     explicit Listener(bool waiting = false) : wait(waiting) {}
 
-    bool onNewTopic(const std::string& topic) override {
+    bool onNewTopic(const std::string& topic, const broker::Identity& identity) override {
         made.push_back(topic);
+        last = identity;
         return wait;
     }
     void onChanged(const std::string& topic) override { changed.push_back(topic); }
 
     bool wait;
     Texts made;
+    broker::Identity last;
     Texts changed;
 };
 
@@ -81,7 +83,7 @@ TEST_CASE("a topic that waits for its start keeps its messages for all channels"
     CHECK_FALSE(server.topic("t").paused);
     CHECK(server.channel("t", "early").depth == 0);
 
-    server->startTopic("t", std::vector<std::string>{"a", "b", "not valid"});
+    server->startTopic("t", listener.last, std::vector<std::string>{"a", "b", "not valid"});
     CHECK(server.log().find("not valid") != std::string::npos);
     CHECK(server.topic("t").depth == 0);
     for (const std::string name : {"early", "a", "b"}) {
@@ -96,10 +98,10 @@ TEST_CASE("a topic that waits for its start keeps its messages for all channels"
 
 TEST_CASE("only a topic that waits is started", "[broker][listener]") {
     Server server;
-    server->startTopic("none", std::vector<std::string>{"c"});
+    server->startTopic("none", {}, std::vector<std::string>{"c"});
     CHECK(server->topicNames().empty());
     server.publish("t", {"0"});
-    server->startTopic("t", std::vector<std::string>{"c"});
+    server->startTopic("t", server->known("t")->identity, std::vector<std::string>{"c"});
     CHECK(channels(server, "t") == Texts{});
 }
 
@@ -109,7 +111,7 @@ TEST_CASE("a topic that waits and is paused gives nothing out before both are ov
     server->setListener(&listener);
     server.publish("t", {"0"});
     REQUIRE(server->pauseTopic("t", true));
-    server->startTopic("t", std::vector<std::string>{"c"});
+    server->startTopic("t", listener.last, std::vector<std::string>{"c"});
     CHECK(server.channel("t", "c").messageCount == 0);
     REQUIRE(server->pauseTopic("t", false));
     CHECK(server.channel("t", "c").messageCount == 1);
@@ -122,16 +124,33 @@ TEST_CASE("a topic that is deleted while it waits waits again when it is made an
     server.publish("t", {"old"});
     const broker::KnownTopic old = *server->known("t");
     REQUIRE(server->deleteTopic("t"));
-    server->startTopic("t", std::vector<std::string>{"c"});
+    CHECK(broker::isSame(listener.last, old.identity));
+    server->startTopic("t", old.identity, std::vector<std::string>{"c"});
     CHECK_FALSE(channels(server, "t"));
     server.publish("t", {"0"});
+    // What was asked for the old one is no start for this one.
+    server->startTopic("t", old.identity, std::vector<std::string>{"old"});
+    CHECK(channels(server, "t") == Texts{});
     CHECK_FALSE(broker::isSame(server->known("t")->identity, old.identity));
     CHECK(broker::isSame(server->known("t")->identity, server->known("t")->identity));
     REQUIRE(server->createChannel("t", "c"));
     CHECK(server.channel("t", "c").messageCount == 0);
     CHECK(listener.made == Texts{"t", "t"});
-    server->startTopic("t", {});
+    server->startTopic("t", listener.last, {});
     CHECK(server.channel("t", "c").messageCount == 1);
+}
+
+TEST_CASE("a topic gets no channels any more when the server is to stop", "[broker][listener]") {
+    Server server;
+    Listener listener{true};
+    server->setListener(&listener);
+    server.publish("t", {"0"});
+    server->refusePublishes();
+    server->startTopic("t", listener.last, std::vector<std::string>{"a", "b"});
+    CHECK(channels(server, "t") == Texts{});
+    server.restart();
+    REQUIRE(server->createChannel("t", "first"));
+    CHECK(server.channel("t", "first").depth == 1);
 }
 
 TEST_CASE("what a topic has that waits outlives a crash and a stop", "[broker][listener]") {

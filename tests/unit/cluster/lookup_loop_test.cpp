@@ -19,6 +19,7 @@ struct Fixture {
         server->setListener(loop.get());
     }
     ~Fixture() {
+        loop->stop();
         server->setListener(nullptr);
         loop.reset();
         server.stop();

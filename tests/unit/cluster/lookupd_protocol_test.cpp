@@ -99,6 +99,21 @@ TEST_CASE("a lookupd tells of itself", "[cluster]") {
     }
 }
 
+TEST_CASE("what a lookupd calls its address gets into no request unless it is one", "[cluster]") {
+    const auto addressOf = [](const std::string& text) {
+        return parseLookupdInfo(R"({"broadcast_address":")" + text + "\"}").value().broadcastAddress;
+    };
+    for (const std::string& text : {std::string{"10.1.2.3"}, std::string{"a-b_c.example."},
+                                    std::string{"fe80::1%eth0"}, std::string(255, 'x')})
+        CHECK(addressOf(text) == text);
+    for (const std::string& text :
+         {std::string{R"(10.1.2.3\r\n\r\nPOST /topic/delete?topic=t HTTP/1.1)"}, std::string{"10.1.2.3 x"},
+          std::string{"a/b"}, std::string{"a\\u0000"}, std::string{"\xc3\xbc"}, std::string(256, 'x')}) {
+        CAPTURE(text);
+        CHECK(addressOf(text).empty());
+    }
+}
+
 TEST_CASE("what is no answer to IDENTIFY is refused", "[cluster]") {
     const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
     for (const std::string& text :

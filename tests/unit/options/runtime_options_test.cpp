@@ -96,6 +96,23 @@ TEST_CASE_METHOD(Fixture, "the lookupds can change, all at once") {
     CHECK(levels.size() == 2);
 }
 
+TEST_CASE_METHOD(Fixture, "there is an end to the lookupds that can be set") {
+    const auto arrayOf = [](int count) {
+        std::string text = "[";
+        for (int i = 0; i < count; ++i) text += (i == 0 ? "" : ",") + ("\"a:" + std::to_string(i + 1) + '"');
+        return text + ']';
+    };
+    CHECK(setError("nsqlookupd_tcp_addresses", arrayOf(64)).empty());
+    CHECK(setError("nsqlookupd_tcp_addresses", arrayOf(65)) == "INVALID_VALUE");
+    CHECK(options.get("nsqlookupd_tcp_addresses").value().size() == 64);
+}
+
+TEST_CASE("a change that cannot be applied is none") {
+    RuntimeOptions options{sample(), [](const Options&) { throw std::runtime_error("no more threads"); }};
+    CHECK_THROWS(options.set("log_level", "debug"));
+    CHECK(options.get("log_level").value() == 2);
+}
+
 TEST_CASE_METHOD(Fixture, "other options cannot change") {
     CHECK(setError("max_rdy_count", "5") == "INVALID_OPTION");
     CHECK(options.get("max_rdy_count").value() == 2500);

@@ -151,7 +151,7 @@ TEST_CASE("what is wrong is told when it begins and when it ends", "[stats]") {
 }
 
 TEST_CASE("an address that cannot be found is told once, and tried again", "[stats]") {
-    CHECK_FALSE(stats::StatsdSocket::open("no-such-host.invalid:8125"));
+    CHECK_FALSE(stats::StatsdSocket::open({"no-such-host.invalid", 8125}, net::Interrupt{}));
     sdk::testing::FakeBroker broker;
     Log log;
     auto settings = to(SocketAddress{"127.0.0.1", 1});

@@ -4,11 +4,11 @@
 
 #include <vector>
 
-#include "cluster/interrupt.h"
+#include "net/interrupt.h"
 #include "nsq/sdk/result.h"
 #include "options/address.h"
 
-namespace nsq::cluster {
+namespace nsq::net {
 
 /// The addresses of a host, at least one; no host is this machine. Names are looked up as /etc/hosts and the
 /// name servers have them, with c-ares: the C library's way cannot be ended before a name server's timeout.
@@ -17,4 +17,4 @@ sdk::Result<std::vector<Poco::Net::SocketAddress>> resolve(const options::HostAn
                                                            Clock::time_point deadline,
                                                            const Interrupt& interrupt);
 
-}  // namespace nsq::cluster
+}  // namespace nsq::net

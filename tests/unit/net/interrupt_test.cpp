@@ -1,4 +1,4 @@
-#include "cluster/interrupt.h"
+#include "net/interrupt.h"
 
 #include <unistd.h>
 
@@ -6,17 +6,17 @@
 #include <catch2/catch.hpp>
 #include <thread>
 
-namespace nsq::cluster {
+namespace nsq::net {
 namespace {
 
 using namespace std::chrono_literals;
 using Waited = Interrupt::Waited;
 
-TEST_CASE("a wait ends with what is waited for, with the time, or when it is interrupted", "[cluster]") {
+TEST_CASE("a wait ends with what is waited for, with the time, or when it is interrupted", "[net]") {
     std::array<int, 2> ends{};
     REQUIRE(::pipe(ends.data()) == 0);
-    const net::Fd out{ends[0]};
-    const net::Fd in{ends[1]};
+    const Fd out{ends[0]};
+    const Fd in{ends[1]};
     Interrupt interrupt;
     const Clock::time_point soon = Clock::now() + 5ms;
     CHECK(interrupt.wait(out.get(), POLLIN, soon) == Waited::kTimeout);
@@ -32,4 +32,4 @@ TEST_CASE("a wait ends with what is waited for, with the time, or when it is int
 }
 
 }  // namespace
-}  // namespace nsq::cluster
+}  // namespace nsq::net

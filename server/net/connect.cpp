@@ -1,12 +1,12 @@
-#include "cluster/connect.h"
+#include "net/connect.h"
 
 #include <spdlog/fmt/fmt.h>
 
 #include <system_error>
 
-#include "cluster/resolver.h"
+#include "net/resolver.h"
 
-namespace nsq::cluster {
+namespace nsq::net {
 
 using Poco::Net::SocketAddress;
 using Poco::Net::StreamSocket;
@@ -45,13 +45,11 @@ Result<StreamSocket> connectTo(const SocketAddress& address, Clock::time_point d
 
 }  // namespace
 
-Result<StreamSocket> connectTo(const options::HostAndPort& host, Clock::time_point deadline,
+Result<StreamSocket> connectTo(std::span<const SocketAddress> addresses, Clock::time_point deadline,
                                const Interrupt& interrupt) {
-    const auto addresses = resolve(host, deadline, interrupt);
-    if (!addresses) return addresses.error();
     Result<StreamSocket> socket = Error{ErrorCode::kInvalid, "no address"};
-    auto left = static_cast<int>(addresses.value().size());
-    for (const SocketAddress& address : addresses.value()) {
+    auto left = static_cast<int>(addresses.size());
+    for (const SocketAddress& address : addresses) {
         // An address that does not answer leaves time for the others.
         const Clock::time_point now = Clock::now();
         socket = connectTo(address, now + (deadline - now) / left--, interrupt);
@@ -60,4 +58,11 @@ Result<StreamSocket> connectTo(const options::HostAndPort& host, Clock::time_poi
     return socket;
 }
 
-}  // namespace nsq::cluster
+Result<StreamSocket> connectTo(const options::HostAndPort& host, Clock::time_point deadline,
+                               const Interrupt& interrupt) {
+    const auto addresses = resolve(host, deadline, interrupt);
+    if (!addresses) return addresses.error();
+    return connectTo(addresses.value(), deadline, interrupt);
+}
+
+}  // namespace nsq::net

@@ -1,4 +1,4 @@
-#include "cluster/interrupt.h"
+#include "net/interrupt.h"
 
 #include <sys/eventfd.h>
 
@@ -7,7 +7,7 @@
 #include <system_error>
 #include <vector>
 
-namespace nsq::cluster {
+namespace nsq::net {
 
 namespace {
 
@@ -50,4 +50,4 @@ Interrupt::Waited Interrupt::wait(int fd, short events, Clock::time_point deadli
     }
 }
 
-}  // namespace nsq::cluster
+}  // namespace nsq::net

@@ -7,7 +7,7 @@
 #include "net/fd.h"
 #include "nsq/sdk/loop.h"
 
-namespace nsq::cluster {
+namespace nsq::net {
 
 using sdk::Clock;
 
@@ -31,7 +31,7 @@ public:
     Waited wait(int fd, short events, Clock::time_point deadline) const;
 
 private:
-    const net::Fd event_;
+    const Fd event_;
 };
 
-}  // namespace nsq::cluster
+}  // namespace nsq::net

@@ -1,4 +1,4 @@
-#include "cluster/resolver.h"
+#include "net/resolver.h"
 
 #include <ares.h>
 #include <spdlog/fmt/fmt.h>
@@ -7,7 +7,7 @@
 #include <array>
 #include <memory>
 
-namespace nsq::cluster {
+namespace nsq::net {
 
 using Poco::Net::SocketAddress;
 using sdk::Error;
@@ -116,4 +116,4 @@ Result<std::vector<SocketAddress>> resolve(const options::HostAndPort& host, Clo
     return answer.addresses;
 }
 
-}  // namespace nsq::cluster
+}  // namespace nsq::net
