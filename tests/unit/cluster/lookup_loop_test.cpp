@@ -62,6 +62,21 @@ TEST_CASE_METHOD(Fixture, "a lookupd is registered with, and asked for channels"
     CHECK(lookupd.heard("UNREGISTER t"));
 }
 
+TEST_CASE_METHOD(Fixture, "it stops while topics get their start", "[cluster]") {
+    SmallLookupd lookupd;
+    loop->setPeers({lookupd.address()});
+    constexpr int kTopics = 100;
+    for (int number = 0; number < kTopics; ++number) server.publish("t" + std::to_string(number), {"m"});
+    CHECK(started("t0", 2));
+    loop->stop();
+    server->setListener(nullptr);
+    for (int number = 0; number < kTopics; ++number) {
+        // Started or not: nothing is lost.
+        const sdk::TopicStats stats = server.topic("t" + std::to_string(number));
+        for (const sdk::ChannelStats& channel : stats.channels) CHECK(channel.depth + stats.depth == 1);
+    }
+}
+
 TEST_CASE_METHOD(Fixture, "topics come and go on many threads while lookupds are exchanged", "[cluster]") {
     constexpr int kThreads = 4;
     constexpr int kTopics = 40;
