@@ -37,7 +37,7 @@ private:
     std::chrono::milliseconds interval_{0};
     sdk::Clock::time_point next_;  ///< when the next heartbeat is due
     bool owed_ = false;            ///< one was due while the output was full
-    std::size_t unsent_ = 0;       ///< bytes of output then
+    std::size_t unsent_ = 0;       ///< bytes not sent then
 };
 
 }  // namespace nsq::v2
