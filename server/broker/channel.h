@@ -172,6 +172,7 @@ private:
     void noteKept(const PendingMessage& message, Clock::time_point due);
     void noteRemoved(std::uint64_t seq);
     void note(const storage::SavedMessage& change);
+    storage::ChannelState collect(bool everything, std::unique_lock<std::mutex>& lock);
     void listKept(std::unique_lock<std::mutex>& lock, storage::SavedMessages& list);
     bool isSaved() const { return topic_->keeper != nullptr && !ephemeral_; }
     void passMissing(std::uint64_t count);

@@ -64,11 +64,16 @@ std::size_t Channel::take(Consumer& consumer, std::size_t maxBytes, std::vector<
 void Channel::fill(Consumer& consumer, Budget& budget) {
     // With both kinds there, they take turns in going first with half of the room: neither starves the other.
     const bool both = !ready_.empty() && fresh() > 0;
-    const std::uint64_t half = (budget.messages + 1) / 2;
+    const std::uint64_t half = std::min((budget.messages + 1) / 2, kMostAgain);
     freshFirst_ = both && !freshFirst_;
     if (freshFirst_) takeFresh(consumer, budget, half);
     takeReady(consumer, budget, both && !freshFirst_ ? half : budget.messages);
-    takeFresh(consumer, budget, budget.messages);
+    // What came back and is left gets its half of the rest of the room as well: in the next take.
+    if (ready_.empty()) {
+        takeFresh(consumer, budget, budget.messages);
+    } else if (!freshFirst_) {
+        takeFresh(consumer, budget, half);
+    }
 }
 
 void Channel::takeReady(Consumer& consumer, Budget& budget, std::uint64_t most) {
@@ -95,6 +100,7 @@ void Channel::takeReady(Consumer& consumer, Budget& budget, std::uint64_t most) 
         bytes += size;
         taken.emplace_back(takeFirstReady(), std::move(at));
     }
+    if (!isSaved()) finder_.reset();
     if (taken.empty()) return;
     // The log's frames say attempts 1: deliver copies that say how many it is now.
     storage::Block* const block = storage::Block::create(bytes, store().account());

@@ -66,6 +66,17 @@ std::optional<storage::ChannelState> Channel::save(bool everything) {
     std::unique_lock lock{mutex_};
     finder_.reset();
     if (!isSaved() || closed_ || (!everything && !changed_)) return std::nullopt;
+    try {
+        return collect(everything, lock);
+    } catch (...) {
+        // Memory ran out, and what was noted is gone: the next save is of all again.
+        isListing_ = false;
+        saveAllKept_ = true;
+        throw;
+    }
+}
+
+storage::ChannelState Channel::collect(bool everything, std::unique_lock<std::mutex>& lock) {
     storage::ChannelState state;
     state.kept.complete = everything || saveAllKept_;
     if (state.kept.complete) listKept(lock, state.kept.messages);
@@ -85,6 +96,7 @@ std::optional<storage::ChannelState> Channel::save(bool everything) {
         }
     }
     changed_ = false;
+    finder_.reset();
     return state;
 }
 
@@ -143,6 +155,7 @@ storage::SegmentPtr Channel::catchUp(const storage::LogCursor& end) {
 
 void Channel::rest(const storage::Extent* oldest) {
     const std::lock_guard lock{mutex_};
+    finder_.reset();
     const storage::Extent* const extent = cursor_.extent.get();
     if (extent == nullptr) return;
     const bool isBehind = oldest == nullptr || extent->segment->firstSeq() < oldest->segment->firstSeq() ||

@@ -143,8 +143,16 @@ sdk::Result<void> Topic::save(Save how) {
     const bool everything = how == Save::kEverything || journal_.wantsAll();
     const std::uint32_t number = shared_->nextSave();
     shared_->saves.store(number, std::memory_order_release);
-    const storage::TopicState state = collectState(everything);
-    auto saved = everything ? journal_.saveAll(state) : journal_.saveChange(state);
+    sdk::Result<void> saved;
+    try {
+        const storage::TopicState state = collectState(everything);
+        saved = everything ? journal_.saveAll(state) : journal_.saveChange(state);
+    } catch (...) {
+        // Memory ran out: what was collected is nowhere.
+        journal_.distrust();
+        shared_->saves.store(number - 1, std::memory_order_release);
+        throw;
+    }
     shared_->cannotSave.store(!saved, std::memory_order_release);
     if (saved) {
         shared_->savesDone.store(number, std::memory_order_release);

@@ -19,8 +19,8 @@ namespace {
 /// little enough for those that queue themselves again and again.
 constexpr int kMaxBatches = 8;
 
-/// The same, in time (chosen). What is left of a batch is done in the next turn.
-constexpr std::chrono::milliseconds kTasksTime{1};
+/// Tasks that may wait for another turn get this time of each (chosen).
+constexpr std::chrono::milliseconds kLateTime{1};
 
 }  // namespace
 
@@ -91,8 +91,9 @@ void EventLoop::turn() {
         connection->callDrained();
         endClosed();
     }
-    runTasks(kTasksTime);
+    runTasks();
     endInputs();
+    runLate(kLateTime);
     sendOutputs();
     bury();
 }
@@ -127,38 +128,37 @@ void EventLoop::runTimers() {
     }
 }
 
-/// Until there are none left, or for about as long as `most`.
-void EventLoop::runTasks(sdk::Clock::duration most) {
-    const sdk::Clock::time_point began = sdk::Clock::now();
-    for (int round = 0; round < kMaxBatches && sdk::Clock::now() - began <= most; ++round) {
+void EventLoop::runTasks() {
+    for (int round = 0; round < kMaxBatches; ++round) {
         for (int batch = 0; batch < kMaxBatches; ++batch) {
-            const bool ranTasks = runPosted(most);
+            const bool ranTasks = runPosted();
             const bool resumed = runResumed();
-            if ((!ranTasks && !resumed) || sdk::Clock::now() - began > most) break;
+            if (!ranTasks && !resumed) break;
         }
-        if (!runTurnEnd(most)) break;
+        if (!runTurnEnd()) break;
     }
 }
 
-/// A batch, or as much of it as is done within `most`. False: there was nothing to do.
-bool EventLoop::runPosted(sdk::Clock::duration most) {
+bool EventLoop::runPosted() {
     if (!startPosted()) return false;
-    const sdk::Clock::time_point began = sdk::Clock::now();
-    while (sdk::LoopTask* task = nextPosted()) {
-        runTask(*task);
-        if (sdk::Clock::now() - began > most) break;
-    }
+    while (sdk::LoopTask* task = nextPosted()) runTask(*task);
     return true;
 }
 
-bool EventLoop::runTurnEnd(sdk::Clock::duration most) {
+bool EventLoop::runTurnEnd() {
     if (!startTurnEnd()) return false;
-    const sdk::Clock::time_point began = sdk::Clock::now();
-    while (sdk::LoopTask* task = nextTurnEnd()) {
-        runTask(*task);
-        if (sdk::Clock::now() - began > most) break;
-    }
+    while (sdk::LoopTask* task = nextTurnEnd()) runTask(*task);
     return true;
+}
+
+/// At least one of them, and the others for as long as `most`.
+void EventLoop::runLate(sdk::Clock::duration most) {
+    if (!startLate()) return;
+    const sdk::Clock::time_point began = sdk::Clock::now();
+    while (sdk::LoopTask* task = nextLate()) {
+        runTask(*task);
+        if (sdk::Clock::now() - began > most) return;
+    }
 }
 
 bool EventLoop::runResumed() {
@@ -242,7 +242,8 @@ void EventLoop::shutDown() {
         dropAll(ConnectionKind::kProtocol, "the server has stopped");
         dropAll(ConnectionKind::kHttp, "the server has stopped");
         endClosed();
-        runTasks(sdk::Clock::duration::max());
+        runTasks();
+        runLate(sdk::Clock::duration::max());
         bury();
     }
     const std::lock_guard lock(mutex_);

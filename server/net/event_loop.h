@@ -77,9 +77,10 @@ private:
     void turn();
     std::span<const epoll_event> waitForEvents();
     void runTimers();
-    void runTasks(sdk::Clock::duration most);
-    bool runPosted(sdk::Clock::duration most);
-    bool runTurnEnd(sdk::Clock::duration most);
+    void runTasks();
+    bool runPosted();
+    bool runTurnEnd();
+    void runLate(sdk::Clock::duration most);
     void runDecoding();
     bool runResumed();
     void runTask(sdk::LoopTask& task);

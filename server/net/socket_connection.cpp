@@ -145,7 +145,8 @@ void SocketConnection::onTimer(const Timer& timer) {
 }
 
 void SocketConnection::readInput() {
-    const ssize_t count = ::recv(accepted_.socket.get(), state_.readBuffer.body(), readSize_, MSG_DONTWAIT);
+    const std::size_t most = phase_ > Phase::kOpen ? ReadBuffer::kReadSize : readSize_;
+    const ssize_t count = ::recv(accepted_.socket.get(), state_.readBuffer.body(), most, MSG_DONTWAIT);
     if (count > 0) {
         if (phase_ > Phase::kOpen) return;
         lastReadAt_ = state_.now;

@@ -30,7 +30,7 @@ void TaskLoop::post(sdk::LoopTask& task) {
 
 void TaskLoop::cancel(sdk::LoopTask& task) {
     const std::lock_guard lock(mutex_);
-    for (Batches* batches : {&posted_, &turnEnd_}) {
+    for (Batches* batches : {&posted_, &turnEnd_, &late_}) {
         batches->queues[0].remove(task);
         batches->queues[1].remove(task);
     }
@@ -44,9 +44,14 @@ void TaskLoop::atTurnEnd(sdk::LoopTask& task) {
     turnEnd_.coming().push(task);
 }
 
+void TaskLoop::afterTurnEnd(sdk::LoopTask& task) {
+    const std::lock_guard lock(mutex_);
+    late_.coming().push(task);
+}
+
 bool TaskLoop::mayRest() {
     const std::lock_guard lock(mutex_);
-    resting_ = posted_.empty() && turnEnd_.empty();
+    resting_ = posted_.empty() && turnEnd_.empty() && late_.empty();
     return resting_;
 }
 

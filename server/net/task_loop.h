@@ -6,13 +6,14 @@
 
 namespace nsq::net {
 
-/// The part of a loop that keeps its tasks. A task stands in one queue at most: posted, or for the turn's
-/// end.
+/// The part of a loop that keeps its tasks. A task stands in one queue at most: posted, for the turn's
+/// end, or behind that.
 class TaskLoop : public sdk::Loop {
 public:
     void post(sdk::LoopTask& task) final;
     void cancel(sdk::LoopTask& task) final;
     void atTurnEnd(sdk::LoopTask& task) final;
+    void afterTurnEnd(sdk::LoopTask& task) final;
     bool isCurrentThread() const final;
 
 protected:
@@ -30,13 +31,16 @@ protected:
     void awake();
 
     /// The tasks posted up to now become the current batch, unless there is a rest of the last one; true if
-    /// there are any. So for the turn's end. What a task queues while its batch runs belongs to the next one.
+    /// there are any. So for the other kinds. What a task queues while its batch runs belongs to the next
+    /// one.
     bool startPosted() { return start(posted_); }
     bool startTurnEnd() { return start(turnEnd_); }
+    bool startLate() { return start(late_); }
 
     /// Takes the next task out of the current batch; null at its end.
     sdk::LoopTask* nextPosted() { return next(posted_); }
     sdk::LoopTask* nextTurnEnd() { return next(turnEnd_); }
+    sdk::LoopTask* nextLate() { return next(late_); }
 
 private:
     /// Tasks that came since the last batch began, and the rest of that batch.
@@ -55,6 +59,7 @@ private:
     std::mutex mutex_;  ///< guards the rest; never held while a task runs
     Batches posted_;
     Batches turnEnd_;
+    Batches late_;
     bool resting_ = false;  ///< the loop sleeps or is about to, and nobody has woken it yet
 };
 

@@ -8,7 +8,7 @@ void Delivery::stop() {
 }
 
 void Delivery::schedule() {
-    if (subscription_ != nullptr) connection_.loop().atTurnEnd(*this);
+    if (subscription_ != nullptr) connection_.loop().afterTurnEnd(*this);
 }
 
 void Delivery::run() {

@@ -101,6 +101,36 @@ TEST_CASE("what happens to messages while a long list of them is saved is saved 
     }
 }
 
+TEST_CASE("messages that came back are not kept waiting by a long backlog", "[broker][storm]") {
+    constexpr std::size_t kBack = 1000;
+    constexpr std::size_t kPart = 256;  // of a take
+    Server server;
+    TestLoop loop;
+    Consumer consumer{*server, loop, "t", "c", 2500};
+    server.publish("t", numbered(20'000));
+    const auto first = consumer.take();
+    REQUIRE(first.size() == 2500);
+    for (std::size_t i = 0; i < first.size(); ++i) {
+        if (i < kBack) {
+            REQUIRE(consumer->requeue({first[i].id}, 0ms));
+        } else {
+            REQUIRE(consumer.finish(first[i]));
+        }
+    }
+    std::size_t back = 0;
+    std::size_t fresh = 0;
+    std::size_t freshBefore = 0;  // the take with the last that came back
+    REQUIRE(loop.runUntil([&] {
+        freshBefore = fresh;
+        for (const ReadMessage& message : consumer.take()) {
+            ++(message.attempts > 1 ? back : fresh);
+            REQUIRE(consumer.finish(message));
+        }
+        return back == kBack;
+    }));
+    CHECK(freshBefore <= kBack + 2 * kPart);
+}
+
 TEST_CASE("thousands of timeouts come in parts", "[broker][storm]") {
     constexpr std::size_t kMessages = 20'000;
     Server server;

@@ -51,6 +51,11 @@ public:
     /// The time at which this turn began; cheap. THREAD: the loop.
     virtual Clock::time_point now() const = 0;
 
+    /// Runs `task` once behind all tasks of the turn's end, before outputs are sent. When there are many,
+    /// some run in the turns after this one: for work that may wait and of which clients can cause much, such
+    /// as taking messages for them. Nothing happens if it is queued already. THREAD: the loop.
+    virtual void afterTurnEnd(LoopTask& task) { atTurnEnd(task); }
+
 protected:
     virtual ~Loop() = default;
 
