@@ -13,8 +13,8 @@ import unittest
 import unittest.mock
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from nsqtest import (DEADLINE_S, RESPONSE, Closed, Frame, Server, ServerCase, dpub, main, mpub, ours_only, pub,  # noqa: E402
-                     run_to_exit, sized, wait_until)
+from nsqtest import (DEADLINE_S, OK, RESPONSE, Authority, Closed, Frame, Server, ServerCase, dpub, main, mpub,  # noqa: E402
+                     ours_only, pub, run_to_exit, sized, wait_until)
 from nsqtest.auth_server import AuthServer, grant, granted, make_certificate  # noqa: E402
 from nsqtest.names import HangingNameServer, Names, can_have_names  # noqa: E402
 
@@ -409,6 +409,22 @@ class Https(AuthCase):
         double = self.start_trusting("IP:127.0.0.1")
         self.passed().command(pub("t", b"x"))
         self.assertEqual(len(double.requests), 1)
+
+    def test_a_client_with_a_certificate(self):
+        """Who it is, is told over https to a server that --tls-root-ca-file vouches for, as for the client."""
+        authority = Authority(self.directory)
+        double = self.auth_server(certificate=authority.sign("auth"))
+        certificate, key = authority.sign("server")
+        self.start(double.url, flags=(f"--tls-cert={certificate}", f"--tls-key={key}", "--https-address=127.0.0.1:0",
+                                      "--tls-client-auth-policy=require-verify", f"--tls-root-ca-file={authority.file}"))
+        client = self.client()
+        self.assertTrue(client.identify(tls_v1=True)["tls_v1"])
+        client.start_tls(authority.trusting(authority.sign("client", "the client")))
+        client.expect(OK)
+        client.command(auth(), ANSWER)
+        client.command(pub("t", b"x"))
+        (_, _, _, query), = double.requests
+        self.assertEqual((query["tls"], query["common_name"]), ("true", "the client"))
 
     def test_a_server_with_another_name(self):
         double = self.start_trusting("DNS:localhost", "IP:127.0.0.2")
