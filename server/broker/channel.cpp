@@ -96,6 +96,7 @@ void Channel::clear() {
     changes_.clear();
     saveAllKept_ = true;
     ready_.clear();
+    sortedReady_ = 0;
     held_.clear();
     finder_.reset();
     deferred_.clear();

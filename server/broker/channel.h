@@ -156,6 +156,7 @@ private:
     void clear();
     void fill(Consumer& consumer, Budget& budget);
     void takeReady(Consumer& consumer, Budget& budget, std::uint64_t most);
+    void sortReady();
     void takeFresh(Consumer& consumer, Budget& budget, std::uint64_t most);
     void wait(Consumer& consumer);
     void wakeOne();
@@ -201,6 +202,7 @@ private:
     std::uint64_t gapMessages_ = 0;                 ///< messages in gaps_
     std::deque<PendingMessage> ready_;              ///< came back, to be delivered again
     std::uint64_t takenReady_ = 0;                  ///< messages that left the front of ready_
+    std::size_t sortedReady_ = 0;                   ///< so many of ready_, the first, are in the log's order
     std::deque<PendingMessage> held_;               ///< the same, once what is known of them is saved
     std::unique_ptr<storage::FrameFinder> finder_;  ///< of ready_; only until the next save
     std::deque<DeferredMessage> deferred_;          ///< a heap, the earliest first

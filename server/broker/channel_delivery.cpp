@@ -23,6 +23,10 @@ bool inSample(int percent) {
 /// consumer is told of the others behind whoever else waits.
 constexpr std::uint64_t kMostAgain = 256;
 
+/// Messages that are delivered again in the order of the log, of those that came back first (chosen): each of
+/// their batches is then read once for all of them.
+constexpr std::size_t kSortedAtOnce = 4096;
+
 /// What cannot be read is tried again after this time (chosen).
 constexpr std::chrono::seconds kRetryAfter{1};
 
@@ -81,6 +85,7 @@ void Channel::takeReady(Consumer& consumer, Budget& budget, std::uint64_t most) 
     most = std::min({most, budget.messages, kMostAgain});
     std::vector<std::pair<PendingMessage, storage::Location>> taken;
     std::size_t bytes = 0;
+    sortReady();
     if (!finder_) finder_ = std::make_unique<storage::FrameFinder>(store());
     while (taken.size() < most && !ready_.empty()) {
         auto found = finder_->find(ready_.front().place, ready_.front().seq);
@@ -122,6 +127,14 @@ void Channel::takeReady(Consumer& consumer, Budget& budget, std::uint64_t most) 
     budget.used = true;
     budget.messages -= taken.size();
     budget.bytes -= std::min(bytes, budget.bytes);
+}
+
+/// What several consumers send back again and again is mixed ever more.
+void Channel::sortReady() {
+    if (sortedReady_ > 0 || isListing_) return;  // a list that is being made must not miss any
+    sortedReady_ = std::min(kSortedAtOnce, ready_.size());
+    const auto end = ready_.begin() + static_cast<std::ptrdiff_t>(sortedReady_);
+    std::ranges::sort(ready_.begin(), end, {}, &PendingMessage::seq);
 }
 
 void Channel::takeFresh(Consumer& consumer, Budget& budget, std::uint64_t most) {

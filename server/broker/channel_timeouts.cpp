@@ -119,6 +119,7 @@ PendingMessage Channel::takeFirstReady() {
     PendingMessage message = std::move(ready_.front());
     ready_.pop_front();
     ++takenReady_;
+    if (sortedReady_ > 0) --sortedReady_;
     return message;
 }
 
