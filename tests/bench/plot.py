@@ -1,4 +1,4 @@
-"""Draws how many times better each row is, from what compare.py --json wrote: plot.py FIGURES.json PLOT.svg.
+"""Draws how many times better each row is, from what compare.py --json wrote: plot.py FIGURES.json... PLOT.svg.
 
 Needs gnuplot. A point is the median of the rounds, a line their range."""
 
@@ -26,18 +26,23 @@ e
 
 
 def main():
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 3:
         sys.exit(__doc__)
-    with open(sys.argv[1], encoding="utf-8") as file:
-        figures = json.load(file)
+    *inputs, output = sys.argv[1:]
+    figures = {}
+    for path in inputs:
+        with open(path, encoding="utf-8") as file:
+            figures.update(json.load(file))
     rows = [(f"{row}: {metric}", figure["better"]) for row, metrics in figures.items()
             for metric, figure in metrics.items() if figure["better"]]
+    if not rows:
+        sys.exit("no ratios: there was nothing to compare with")
     rows.reverse()  # the first one is on top
     points = "\n".join(f"{place} {statistics.median(better)} {min(better)} {max(better)}"
                        for place, (_, better) in enumerate(rows))
     labels = ", ".join(f'"{label}" {place}' for place, (label, _) in enumerate(rows))
-    least = min(0.5, *(min(better) for _, better in rows))
-    script = SETTINGS.format(height=100 + HEIGHT_A_ROW * len(rows), output=sys.argv[2], least=least, count=len(rows),
+    least = min([0.5, *(min(better) for _, better in rows)])
+    script = SETTINGS.format(height=100 + HEIGHT_A_ROW * len(rows), output=output, least=least, count=len(rows),
                              labels=labels, points=points)
     subprocess.run(["gnuplot"], input=script, text=True, check=True)
 

@@ -2,7 +2,7 @@
 // come, look for the commands' ends, append all of it to a file with one pwrite a turn, and answer OK. What a
 // real server takes beyond that is its own.
 //
-//   nsq_sink --port=N --file=PATH [--threads=2]
+//   nsq_sink --port=N --file=PATH [--threads=2]    writes PATH0, PATH1, ...
 
 #include <arpa/inet.h>
 #include <fcntl.h>
