@@ -245,7 +245,7 @@ std::vector<sdk::Subscription::Failure> Channel::finish(Consumer& consumer,
         } else if (const SingleInFlight* single = singles_.find(seq);
                    single != nullptr && single->owner == &consumer) {
             if (latencies != nullptr) latencies->add(now - single->publishedAt);
-            singles_.remove(seq);
+            singles_.remove(*single);
             noteRemoved(seq);
         } else {
             failures.push_back({i, notInFlight(consumer, seq)});
@@ -301,7 +301,7 @@ sdk::Result<SingleInFlight> Channel::takeBack(Consumer& consumer, sdk::MessageId
     }
     const SingleInFlight* const found = singles_.find(seq);
     if (found == nullptr || found->owner != &consumer) return notInFlight(consumer, seq);
-    return singles_.remove(seq);
+    return singles_.remove(*found);
 }
 
 sdk::Result<void> Channel::requeue(Consumer& consumer, sdk::MessageId id, std::chrono::milliseconds delay) {

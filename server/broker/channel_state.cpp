@@ -64,7 +64,6 @@ void Channel::note(const storage::SavedMessage& change) {
 
 std::optional<storage::ChannelState> Channel::save(bool everything) {
     std::unique_lock lock{mutex_};
-    finder_.reset();
     if (!isSaved() || closed_ || (!everything && !changed_)) return std::nullopt;
     try {
         return collect(everything, lock);

@@ -57,7 +57,7 @@ std::size_t Channel::timeOut(Clock::time_point now) {
     }
     for (const SingleInFlight* first = singles_.earliest();
          !isEnough() && first != nullptr && first->deadline <= now; first = singles_.earliest()) {
-        SingleInFlight single = singles_.remove(first->message.seq);
+        SingleInFlight single = singles_.remove(*first);
         makeReady(std::move(single.message));
         ++timeoutCount_;
         if (single.owner != nullptr && single.owner->room() > 0) wait(*single.owner);

@@ -21,18 +21,20 @@ const SingleInFlight* Singles::earliest() const {
 }
 
 void Singles::add(SingleInFlight single) {
-    if (find(single.message.seq) != nullptr) remove(single.message.seq);
     auto node = std::make_unique<Node>(std::move(single));
-    bySeq_.insert(*node);
+    if (const auto [same, isNew] = bySeq_.insert(*node); !isNew) {
+        remove(*same);
+        bySeq_.insert(*node);
+    }
     byDeadline_.insert(byDeadline_.end(), *node);  // deadlines mostly come in order
     if (node->owner != nullptr) ownedBy(*node->owner).nodes_.push_back(*node);
     node.release();
 }
 
-SingleInFlight Singles::remove(std::uint64_t seq) {
-    const auto found = bySeq_.find(seq);
-    const std::unique_ptr<Node> node{&*found};
-    bySeq_.erase(found);
+SingleInFlight Singles::remove(const SingleInFlight& single) {
+    std::unique_ptr<Node> node;
+    bySeq_.erase_and_dispose(bySeq_.iterator_to(static_cast<const Node&>(single)),
+                             [&](Node* erased) { node.reset(erased); });
     byDeadline_.erase(byDeadline_.iterator_to(*node));
     if (node->owner != nullptr) {
         auto& owned = ownedBy(*node->owner).nodes_;
@@ -46,7 +48,7 @@ void Singles::disown(Consumer& owner) {
 }
 
 void Singles::clear() {
-    while (!byDeadline_.empty()) remove(byDeadline_.begin()->message.seq);
+    while (!byDeadline_.empty()) remove(*byDeadline_.begin());
 }
 
 }  // namespace nsq::broker

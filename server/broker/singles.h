@@ -72,8 +72,8 @@ public:
     /// Takes the place of one with the same sequence number.
     void add(SingleInFlight single);
 
-    /// `seq` must be there.
-    SingleInFlight remove(std::uint64_t seq);
+    /// `single` is one that find() or earliest() gave.
+    SingleInFlight remove(const SingleInFlight& single);
 
     /// They stay in flight, without an owner.
     void disown(Consumer& owner);

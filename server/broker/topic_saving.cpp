@@ -151,6 +151,7 @@ sdk::Result<void> Topic::save(Save how) {
         // Memory ran out: what was collected is nowhere.
         journal_.distrust();
         shared_->saves.store(number - 1, std::memory_order_release);
+        shared_->mark();
         throw;
     }
     shared_->cannotSave.store(!saved, std::memory_order_release);

@@ -19,7 +19,6 @@ SIZE = 200
 
 class NatsContender:
     name = "nats-server"
-    is_stock = False
 
     def __init__(self, program):
         self.program = program

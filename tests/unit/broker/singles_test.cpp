@@ -56,7 +56,7 @@ TEST_CASE("singles are found by number, by deadline and by owner", "[singles]") 
     CHECK(owners.a.singles.size() == 2);
     CHECK(owners.b.singles.size() == 1);
 
-    CHECK(singles.remove(3).owner == &owners.b);
+    CHECK(singles.remove(*singles.find(3)).owner == &owners.b);
     CHECK(owners.b.singles.size() == 0);
     CHECK(singles.earliest()->message.seq == 9);
     CHECK(singles.find(3) == nullptr);
@@ -88,7 +88,7 @@ TEST_CASE("what an owner leaves behind stays in flight", "[singles]") {
     CHECK(singles.size() == 10);
     CHECK(singles.find(2)->owner == nullptr);
     CHECK(singles.find(3)->owner == &owners.b);
-    CHECK(singles.remove(2).message.seq == 2);
+    CHECK(singles.remove(*singles.find(2)).message.seq == 2);
 }
 
 }  // namespace
