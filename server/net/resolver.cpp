@@ -21,6 +21,8 @@ namespace {
 constexpr int kRetryAfterMs = 300;
 constexpr int kTries = 3;
 
+constexpr std::string_view kTimedOut = "timed out";
+
 using Channel = std::unique_ptr<ares_channeldata, decltype(&ares_destroy)>;
 
 Error failure(const options::HostAndPort& host, std::string_view why) {
@@ -109,8 +111,10 @@ Result<std::vector<SocketAddress>> resolve(const options::HostAndPort& host, Clo
                      &answer);
     while (!answer.isThere) {
         if (!step(channel, deadline, interrupt)) return failure(host, "stopped");
-        if (Clock::now() >= deadline && !answer.isThere) return failure(host, "timed out");
+        if (Clock::now() >= deadline && !answer.isThere) return failure(host, kTimedOut);
     }
+    // The name server's time can be over before ours is: the same words for both.
+    if (answer.status == ARES_ETIMEOUT) return failure(host, kTimedOut);
     if (answer.status != ARES_SUCCESS) return failure(host, ares_strerror(answer.status));
     if (answer.addresses.empty()) return failure(host, "has no address");
     return answer.addresses;
