@@ -163,10 +163,16 @@ private:
     sdk::Result<SingleInFlight> takeBack(Consumer& consumer, sdk::MessageId id);
     bool isForeign(Consumer& consumer, sdk::MessageId id) const;
     sdk::Error notInFlight(const Consumer& consumer, std::uint64_t seq) const;
-    void addSingle(SingleInFlight single);
-    void defer(PendingMessage message, Clock::time_point due);
-    void makeReady(PendingMessage message);
-    void queueAgain(PendingMessage message);
+
+    // A message that is between two places would be lost: when memory runs out here the server ends, and has
+    // everything when it is started again.
+    void startFlight(Consumer& consumer, Budget& budget, storage::LogRun& read) noexcept;
+    void addSingle(SingleInFlight single) noexcept;
+    void defer(PendingMessage message, Clock::time_point due) noexcept;
+    PendingMessage alone(PendingMessage message) noexcept;
+    void makeReady(PendingMessage message) noexcept;
+    void queueAgain(PendingMessage message) noexcept;
+
     bool mustWait(const PendingMessage& message) const;
     PendingMessage takeFirstReady();
     void changed();

@@ -83,35 +83,39 @@ void Channel::fill(Consumer& consumer, Budget& budget) {
 void Channel::takeReady(Consumer& consumer, Budget& budget, std::uint64_t most) {
     if (budget.bytes == 0) return;
     most = std::min({most, budget.messages, kMostAgain});
-    std::vector<std::pair<PendingMessage, storage::Location>> taken;
+    std::vector<storage::Location> found;
     std::size_t bytes = 0;
     sortReady();
     if (!finder_) finder_ = std::make_unique<storage::FrameFinder>(store());
-    while (taken.size() < most && !ready_.empty()) {
-        auto found = finder_->find(ready_.front().place, ready_.front().seq);
-        if (!found) {
-            onUnreadable(found.error(), budget.now);
+    while (found.size() < most && found.size() < ready_.size()) {
+        const PendingMessage& message = ready_[found.size()];
+        auto at = finder_->find(message.place, message.seq);
+        if (!at) {
+            onUnreadable(at.error(), budget.now);
             break;
         }
         onReadable();
-        storage::Location& at = found.value();
-        if (at.frame == nullptr) {
-            ++droppedCount_;  // lost; the store has reported it
+        if (at.value().frame == nullptr) {
+            if (!found.empty()) break;  // these first
+            ++droppedCount_;            // lost; the store has reported it
+            --most;
             noteRemoved(takeFirstReady().seq);
             continue;
         }
-        const std::size_t size = storage::frameSize(at.frame);
-        if ((!taken.empty() || budget.used) && bytes + size > budget.bytes) break;
+        const std::size_t size = storage::frameSize(at.value().frame);
+        if ((!found.empty() || budget.used) && bytes + size > budget.bytes) break;
         bytes += size;
-        taken.emplace_back(takeFirstReady(), std::move(at));
+        found.push_back(std::move(at.value()));
     }
     if (!isSaved()) finder_.reset();
-    if (taken.empty()) return;
+    if (found.empty()) return;
     // The log's frames say attempts 1: deliver copies that say how many it is now.
     storage::Block* const block = storage::Block::create(bytes, store().account());
-    sdk::BufferRef owner{block};
+    budget.runs.push_back(
+        {sdk::BufferRef{block}, {block->data(), bytes}, static_cast<std::uint32_t>(found.size())});
     std::byte* to = block->data();
-    for (auto& [message, at] : taken) {
+    for (const storage::Location& at : found) {
+        PendingMessage message = takeFirstReady();
         if (topic_->isDone(message.savedBy)) message.savedAttempts = message.attempts;
         message.savedBy = topic_->nextSave();
         if (message.attempts < UINT16_MAX) ++message.attempts;
@@ -123,9 +127,8 @@ void Channel::takeReady(Consumer& consumer, Budget& budget, std::uint64_t most) 
         if (keepsLatencies()) single.publishedAt = publishTime(at.frame);
         addSingle(std::move(single));
     }
-    budget.runs.push_back({owner, {block->data(), bytes}, static_cast<std::uint32_t>(taken.size())});
     budget.used = true;
-    budget.messages -= taken.size();
+    budget.messages -= found.size();
     budget.bytes -= std::min(bytes, budget.bytes);
 }
 
@@ -163,24 +166,28 @@ void Channel::takeFresh(Consumer& consumer, Budget& budget, std::uint64_t most) 
             ++droppedCount_;
             continue;
         }
-        budget.used = true;
         most -= read.count;
-        budget.messages -= read.count;
-        budget.bytes -= std::min(read.bytes, budget.bytes);
-        budget.runs.push_back({read.first.owner, read.frames(), read.count});
-        InFlightRun run;
-        run.firstSeq = read.firstSeq;
-        run.place = std::move(read.place);
-        run.unfinished.set();
-        run.unfinished >>= InFlightRun::kMost - read.count;
-        run.count = run.live = read.count;
-        run.savedBy = topic_->nextSave();
-        run.deliveredAt = budget.now;
-        run.deadline = budget.now + consumer.msgTimeout;
-        if (keepsLatencies()) run.publishedAt = PublishTimes{read.first.frame, read.count};
-        if (run.deadline < scheduled_) scheduleAt(run.deadline);
-        consumer.runs.add(std::move(run));
+        startFlight(consumer, budget, read);
     }
+}
+
+void Channel::startFlight(Consumer& consumer, Budget& budget, storage::LogRun& read) noexcept {
+    budget.used = true;
+    budget.messages -= read.count;
+    budget.bytes -= std::min(read.bytes, budget.bytes);
+    budget.runs.push_back({read.first.owner, read.frames(), read.count});
+    InFlightRun run;
+    run.firstSeq = read.firstSeq;
+    run.place = std::move(read.place);
+    run.unfinished.set();
+    run.unfinished >>= InFlightRun::kMost - read.count;
+    run.count = run.live = read.count;
+    run.savedBy = topic_->nextSave();
+    run.deliveredAt = budget.now;
+    run.deadline = budget.now + consumer.msgTimeout;
+    if (keepsLatencies()) run.publishedAt = PublishTimes{read.first.frame, read.count};
+    if (run.deadline < scheduled_) scheduleAt(run.deadline);
+    consumer.runs.add(std::move(run));
 }
 
 /// The log ends before the next `count` messages, which it should have.
@@ -310,18 +317,21 @@ sdk::Result<void> Channel::requeue(Consumer& consumer, sdk::MessageId id, std::c
     if (!single) return single.error();
     ++requeueCount_;
     if (delay.count() > 0) {
-        PendingMessage message = std::move(single.value().message);
-        if (message.place.segment->isInMemory()) {
-            // It may stay for an hour: alone, not with the whole block it came in.
-            const auto found = storage::FrameFinder{store()}.find(message.place, message.seq);
-            message.place = storage::copyInMemory(message.seq, found.value(), store().account());
-        }
-        defer(std::move(message), Clock::now() + delay);
+        defer(alone(std::move(single.value().message)), Clock::now() + delay);
     } else {
         makeReady(std::move(single.value().message));
         wakeOne();
     }
     return {};
+}
+
+/// A message in memory may stay for an hour: alone, not with the whole block it came in.
+PendingMessage Channel::alone(PendingMessage message) noexcept {
+    if (message.place.segment->isInMemory()) {
+        const auto found = storage::FrameFinder{store()}.find(message.place, message.seq);
+        message.place = storage::copyInMemory(message.seq, found.value(), store().account());
+    }
+    return message;
 }
 
 sdk::Result<void> Channel::touch(Consumer& consumer, sdk::MessageId id) {
@@ -352,7 +362,7 @@ std::int64_t Channel::ready(const Consumer& consumer) const {
     return consumer.ready;
 }
 
-void Channel::addSingle(SingleInFlight single) {
+void Channel::addSingle(SingleInFlight single) noexcept {
     const Clock::time_point deadline = single.deadline;
     noteKept(single.message, {});
     // After damage, recovery gives a message twice rather than not at all: the later flight counts.

@@ -33,7 +33,8 @@ bool Channel::onDeadline(Clock::time_point when) {
     if (retryAt_ <= now) retryAt_ = Clock::time_point::max();
     scheduled_ = Clock::time_point::max();
     const Clock::time_point next = nextDeadline();
-    if (next != scheduled_) scheduleAt(next);
+    // Behind the other channels that are due by now: a storm in one must not go before all of them.
+    if (next != Clock::time_point::max()) scheduleAt(std::max(next, now));
     wakeOne();
     return next <= now;
 }
@@ -74,7 +75,7 @@ void Channel::wakeDeferred(Clock::time_point now, std::size_t most) {
     }
 }
 
-void Channel::defer(PendingMessage message, Clock::time_point due) {
+void Channel::defer(PendingMessage message, Clock::time_point due) noexcept {
     noteKept(message, due);
     deferred_.push_back({due, std::move(message)});
     std::ranges::push_heap(deferred_, std::less<>{});
@@ -82,12 +83,12 @@ void Channel::defer(PendingMessage message, Clock::time_point due) {
 }
 
 /// `message` is to be delivered again as soon as somebody takes it.
-void Channel::makeReady(PendingMessage message) {
+void Channel::makeReady(PendingMessage message) noexcept {
     noteKept(message, {});
     queueAgain(std::move(message));
 }
 
-void Channel::queueAgain(PendingMessage message) {
+void Channel::queueAgain(PendingMessage message) noexcept {
     if (!mustWait(message)) return ready_.push_back(std::move(message));
     held_.push_back(std::move(message));
     changed();  // or there would be no save to wait for

@@ -48,7 +48,11 @@ void Singles::disown(Consumer& owner) {
 }
 
 void Singles::clear() {
-    while (!byDeadline_.empty()) remove(*byDeadline_.begin());
+    byDeadline_.clear();
+    bySeq_.clear_and_dispose([](Node* node) {
+        if (node->owner != nullptr) ownedBy(*node->owner).nodes_.clear();
+        delete node;
+    });
 }
 
 }  // namespace nsq::broker

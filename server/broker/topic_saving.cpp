@@ -150,6 +150,7 @@ sdk::Result<void> Topic::save(Save how) {
     } catch (...) {
         // Memory ran out: what was collected is nowhere.
         journal_.distrust();
+        saveAllUndistributed_ = true;  // there is something to save, whatever the channels say
         shared_->saves.store(number - 1, std::memory_order_release);
         shared_->mark();
         throw;

@@ -19,8 +19,8 @@ namespace {
 /// little enough for those that queue themselves again and again.
 constexpr int kMaxBatches = 8;
 
-/// Tasks that may wait for another turn get this time of each (chosen).
-constexpr std::chrono::milliseconds kLateTime{1};
+/// Tasks that may wait for another turn get this time of each (chosen), or as much as all else in it took.
+constexpr sdk::Clock::duration kLateTime = std::chrono::milliseconds{1};
 
 }  // namespace
 
@@ -93,7 +93,7 @@ void EventLoop::turn() {
     }
     runTasks();
     endInputs();
-    runLate(kLateTime);
+    runLate(std::max(kLateTime, sdk::Clock::now() - state_.now));
     sendOutputs();
     bury();
 }

@@ -151,8 +151,9 @@ void SocketConnection::readInput() {
         if (phase_ > Phase::kOpen) return;
         lastReadAt_ = state_.now;
         paced([&] {
-            filters_ ? receiveFiltered(static_cast<std::size_t>(count))
-                     : receive(static_cast<std::size_t>(count));
+            if (filters_) return receiveFiltered(static_cast<std::size_t>(count));
+            receive(static_cast<std::size_t>(count));
+            return static_cast<std::size_t>(count);
         });
     } else if (count == 0) {
         if (phase_ == Phase::kDraining) return die("the client hung up");
@@ -164,10 +165,11 @@ void SocketConnection::readInput() {
     }
 }
 
-void SocketConnection::adaptReadSize(sdk::Clock::duration took) {
+/// Of a small read it is not known how long a whole one would take.
+void SocketConnection::adaptReadSize(sdk::Clock::duration took, std::size_t count) {
     if (took > kLongRead) {
         readSize_ = std::max(readSize_ / 2, kLeastRead);
-    } else if (readSize_ < ReadBuffer::kReadSize && took < kLongRead / 4) {
+    } else if (readSize_ < ReadBuffer::kReadSize && took < kLongRead / 4 && count == readSize_) {
         readSize_ *= 2;
     }
 }

@@ -91,8 +91,8 @@ private:
     // socket_connection_filters.cpp
     ConnectionFilters& addFilter();
     void startCodec(std::unique_ptr<Codec> codec);
-    void receiveFiltered(std::size_t count);
-    void decode();
+    std::size_t receiveFiltered(std::size_t count);
+    std::size_t decode();
     void takeNoticeOfHandshake();
     void filterFailed(std::string_view reason);
     void scheduleDecoding();
@@ -110,14 +110,15 @@ private:
     }
     void fail();
 
-    /// Calls what gives the session a read: a client of costly commands gets the loop in short parts.
+    /// Calls what gives the session a read and returns its bytes: a client of costly commands gets the loop
+    /// in short parts.
     template <typename Call>
     void paced(Call call) {
         const auto began = sdk::Clock::now();
-        call();
-        adaptReadSize(sdk::Clock::now() - began);
+        const std::size_t count = call();
+        adaptReadSize(sdk::Clock::now() - began, count);
     }
-    void adaptReadSize(sdk::Clock::duration took);
+    void adaptReadSize(sdk::Clock::duration took, std::size_t count);
 
     Accepted accepted_;
     sdk::Loop& loop_;

@@ -63,29 +63,31 @@ std::string SocketConnection::peerCommonName() const {
     return filters_ ? filters_->chain.peerCommonName() : std::string{};
 }
 
-void SocketConnection::receiveFiltered(std::size_t count) {
+std::size_t SocketConnection::receiveFiltered(std::size_t count) {
     filters_->chain.receive({state_.readBuffer.body(), count});
-    decode();
+    return decode();
 }
 
 void SocketConnection::callDecode() {
-    if (phase_ <= Phase::kOpen && !paused_) guarded([this] { paced([this] { decode(); }); });
+    if (phase_ <= Phase::kOpen && !paused_) guarded([this] { paced([this] { return decode(); }); });
 }
 
-/// Gives the session a read's worth of what was received, at most.
-void SocketConnection::decode() {
+/// Gives the session a read's worth of what was received, at most. Returns its bytes.
+std::size_t SocketConnection::decode() {
     std::size_t count = 0;
     try {
         count = filters_->chain.decode({state_.readBuffer.body(), readSize_});
     } catch (const CodecError& error) {
-        return filterFailed(error.what());
+        filterFailed(error.what());
+        return 0;
     }
     if (!filters_->chain.wire().empty()) state_.touched.add(touched_);  // the handshake's
     if (filters_->isHandshaking) takeNoticeOfHandshake();
     if (count > 0) receive(count);
-    if (phase_ > Phase::kOpen) return;
+    if (phase_ > Phase::kOpen) return count;
     scheduleDecoding();
     updateInterest();
+    return count;
 }
 
 void SocketConnection::takeNoticeOfHandshake() {

@@ -38,9 +38,11 @@ void TaskLoop::cancel(sdk::LoopTask& task) {
 
 void TaskLoop::atTurnEnd(sdk::LoopTask& task) {
     const std::lock_guard lock(mutex_);
-    // A task that is posted as well runs once, and not before the turn's end.
-    posted_.queues[0].remove(task);
-    posted_.queues[1].remove(task);
+    // A task that is queued elsewhere as well runs once, and not before or behind the turn's end.
+    for (Batches* batches : {&posted_, &late_}) {
+        batches->queues[0].remove(task);
+        batches->queues[1].remove(task);
+    }
     turnEnd_.coming().push(task);
 }
 

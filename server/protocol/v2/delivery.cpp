@@ -12,6 +12,18 @@ void Delivery::schedule() {
 }
 
 void Delivery::run() {
+    try {
+        deliver();
+    } catch (...) {
+        // Some may be in flight that were not sent, and nothing would ask for more.
+        stop();
+        runs_.clear();
+        connection_.close("a delivery failed");
+        throw;
+    }
+}
+
+void Delivery::deliver() {
     // Also without room: the broker then turns to other consumers. It calls again when there is more, and the
     // connection when there is room.
     const std::size_t taken = subscription_->take(connection_.outputRoom(), runs_);

@@ -30,6 +30,7 @@ public:
 
 private:
     void run() override;
+    void deliver();
 
     sdk::Connection& connection_;
     sdk::Subscription* subscription_ = nullptr;
