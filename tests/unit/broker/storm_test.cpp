@@ -151,5 +151,27 @@ TEST_CASE("thousands of timeouts come in parts", "[broker][storm]") {
     server.checkCounters();
 }
 
+TEST_CASE("one channel's storm is not before what comes due in others meanwhile", "[broker][storm]") {
+    constexpr std::size_t kMessages = 100'000;
+    Server server;
+    REQUIRE(server->createTopic("other"));
+    REQUIRE(server->createChannel("other", "c"));
+    const Texts texts = numbered(kMessages);
+    const Clock::time_point begin = Clock::now();
+    bool isBetween = false;
+    // As above.
+    for (int storm = 0; !isBetween && Clock::now() - begin < kDeadline; ++storm) {
+        const std::string topic = "t" + std::to_string(storm);
+        REQUIRE(server->createTopic(topic));
+        REQUIRE(server->createChannel(topic, "c"));
+        server.publish(topic, texts, 50ms);
+        server.publish("other", {"due a moment later"}, 50ms);
+        while (server.channel("other", "c").depth <= storm) continue;
+        isBetween = server.channel(topic, "c").deferredCount > 0;
+    }
+    CHECK(isBetween);
+    server.checkCounters();
+}
+
 }  // namespace
 }  // namespace nsq::test
