@@ -70,7 +70,11 @@ bool FrameReader::readHeader(std::string_view line, Version version) {
     if (colon == 0 || colon == std::string_view::npos)
         return refuse("the header line " + quoted(line) + " is not NAME:VALUE");
     std::optional<std::string> name = unescaped(line.substr(0, colon), version);
-    std::optional<std::string> value = unescaped(line.substr(colon + 1), version);
+    std::size_t begin = colon + 1;
+    // 1.0's own examples have spaces there; later versions forbid to trim.
+    if (version == Version::k10 && !frame_.connects())
+        begin = std::min(line.find_first_not_of(' ', begin), line.size());
+    std::optional<std::string> value = unescaped(line.substr(begin), version);
     if (!name || !value) return refuse("the header line " + quoted(line) + " has an unknown escape");
     frame_.headers.emplace_back(std::move(*name), std::move(*value));
     return true;
@@ -105,10 +109,11 @@ std::string escaped(std::string_view value, Version version) {
     return text;
 }
 
-std::string quoted(std::string_view text) {
-    std::string shown{'"'};
-    for (const char c : text.substr(0, 100)) shown += c >= ' ' && c <= '~' ? c : '?';
-    return shown + (text.size() > 100 ? "...\"" : "\"");
+std::string printable(std::string_view text) {
+    std::string shown{text.substr(0, 100)};
+    std::ranges::replace_if(
+        shown, [](char c) { return c < ' ' || c > '~'; }, '?');
+    return text.size() > 100 ? shown + "..." : shown;
 }
 
 std::optional<std::uint64_t> parseNumber(std::string_view text) {

@@ -73,8 +73,11 @@ private:
 /// A header's value as this version writes it.
 std::string escaped(std::string_view value, Version version);
 
-/// Client text for an error or the log: short, printable, in quotes.
-std::string quoted(std::string_view text);
+/// Client text for others to see: short, and in ASCII.
+std::string printable(std::string_view text);
+inline std::string quoted(std::string_view text) {
+    return '"' + printable(text) + '"';
+}
 
 /// nullopt unless `text` is digits only and fits.
 std::optional<std::uint64_t> parseNumber(std::string_view text);

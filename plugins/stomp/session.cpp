@@ -35,9 +35,9 @@ std::optional<Version> agreeVersion(std::string_view accepted) {
     return {};
 }
 
-/// Topic and channel, which is empty for /topic/TOPIC.
 using Destination = std::pair<std::string, std::string>;
 
+/// Topic and channel, which is empty for /topic/TOPIC.
 sdk::Result<Destination> parseDestination(std::string_view text) {
     const std::string names{text.substr(std::min<std::size_t>(text.size(), 7))};
     if (text.starts_with("/topic/") && sdk::isValidTopicName(names)) return Destination{names, {}};
@@ -220,7 +220,7 @@ private:
         if (authRequired_ && !passcode) return invalid("this server requires a passcode");
         connected_ = true;
         version_ = *version;
-        login_ = frame.header("login").value_or("");
+        login_ = printable(frame.header("login").value_or(""));
         if (authRequired_) secret_ = *passcode;
         authRequired_ ? askAuthorizer() : welcome();
         return {};
@@ -245,7 +245,8 @@ private:
     void onAuthorization(sdk::Result<sdk::AuthorizationPtr> answer) override {
         authRequest_.reset();
         if (!answer) host_.logger().error("[{}] - {}", connection_.remoteAddress(), answer.error().text);
-        if (!answer || answer.value()->permissionCount() == 0) return fail("authentication failed");
+        if (!answer || answer.value()->permissionCount() == 0)
+            return fail("authentication failed", reader_.frame().header("receipt"));
         authIsNew_ = std::exchange(authorization_, std::move(answer).value()) != nullptr;
         if (!authIsNew_) welcome();
         goOn();

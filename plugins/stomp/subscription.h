@@ -59,7 +59,6 @@ public:
         if (!joined) return joined.error();
         subscription_ = std::move(joined).value();
         subscription_->setReady(request.prefetch);
-        schedule();
         return {};
     }
 

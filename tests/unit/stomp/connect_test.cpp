@@ -248,6 +248,13 @@ TEST_CASE("Statistics show the client") {
     CHECK_FALSE(stats.authed);
 }
 
+TEST_CASE("A login is shown in ASCII") {
+    sdk::testing::FakeHost host;
+    Client client{host};
+    client.connect("login:a\xff\x01\n");
+    CHECK(client.stats().clientId == "a??");
+}
+
 TEST_CASE("Without auth servers login and passcode are not looked at") {
     sdk::testing::FakeHost host;
     Client client{host};
@@ -350,6 +357,15 @@ TEST_CASE("An authorization that has expired is asked for anew before the next f
     server.authorizer.fail("gone");
     CHECK(server.client.idle() == Lines{"!authentication failed"});
     CHECK(server.client.connection.closed());
+}
+
+TEST_CASE("An authorization that is not given anew is an ERROR with the receipt of the frame that waited") {
+    Guarded server;
+    server.pass(server.lasting(seconds{0}));
+    CHECK(server.client.send("SEND\ndestination:/topic/t\nreceipt:7\n\nx").empty());
+    server.authorizer.fail("gone");
+    CHECK(server.client.idle() == Lines{"!authentication failed (7)"});
+    CHECK(server.host.fakeBroker.published("t").empty());
 }
 
 }  // namespace nsq::stomp

@@ -102,6 +102,13 @@ TEST_CASE("CONNECT has no escapes, and neither has STOMP") {
     CHECK(read(command + "\npasscode:a\\c\\t\n\n\0"s, Version::k12) == command + " passcode=a\\c\\t|");
 }
 
+TEST_CASE("1.0 has spaces before a value, in later versions they are its own") {
+    CHECK(read("SEND\ndestination:  /topic/a \nx: \n\n\0"s, Version::k10) ==
+          "SEND destination=/topic/a  x=|");
+    CHECK(read("SEND\na: b\n\n\0"s, Version::k11) == "SEND a= b|");
+    CHECK(read("CONNECT\npasscode: b\n\n\0"s, Version::k10) == "CONNECT passcode= b|");
+}
+
 TEST_CASE("There may be 64 headers and no more") {
     std::string headers;
     for (int i = 0; i < 64; ++i) headers += "h:v\n";
@@ -153,6 +160,7 @@ TEST_CASE("A client's text is quoted so that it fits into a line") {
     CHECK(quoted("plain text") == "\"plain text\"");
     CHECK(quoted("a\nb\x1b\x7f\xc3\xa4") == "\"a?b????\"");
     CHECK(quoted(std::string(101, 'x')) == '"' + std::string(100, 'x') + "...\"");
+    CHECK(printable("\n") == "?");
 }
 
 }  // namespace nsq::stomp
