@@ -1,9 +1,10 @@
-"""Runs the tests of one client library: run.py (go|python|node) --build-dir=DIR, with the server in NSQD.
+"""Runs the tests of one language's client libraries: run.py (go|python|node) --build-dir=DIR, with the server in NSQD.
 
-They are its program "interop", for what the library does with messages, and then all transports (transports.py); with
---transport=NAME, as often as needed, only these transports.
+They are its program "interop", for what the NSQ library does with messages, for Python and Node "stomp", in which a
+STOMP library and that one exchange them, and then all transports (transports.py); with --transport=NAME, as often as
+needed, only these transports.
 
-The library and its dependencies come from their package registries, pinned, into the build directory, once. What is
+The libraries and their dependencies come from their package registries, pinned, into the build directory, once. What is
 not there (the language, the network) is a skip (exit code 77); with CI=true in the environment it is a failure."""
 
 import argparse
@@ -23,8 +24,8 @@ SKIP = 77
 INSTALL_DEADLINE_S = 600
 RUN_DEADLINE_S = 600
 
-# Two commands.
-Programs = collections.namedtuple("Programs", "interop transport")
+# Commands; `stomp` is None where there is none.
+Programs = collections.namedtuple("Programs", "interop transport stomp")
 
 
 class Missing(Exception):
@@ -87,11 +88,11 @@ def prepare_go(build):
         for command in (["test", "-c", "-o", interop], ["build", "-o", transport, "./transport"]):
             subprocess.run([go, *command], cwd=source, check=True, timeout=INSTALL_DEADLINE_S)
         set_prepared(build, mark)
-    return Programs([interop, "-test.v", "-test.timeout=300s"], [transport])
+    return Programs([interop, "-test.v", "-test.timeout=300s"], [transport], None)
 
 
 def prepare_python(build):
-    """pynsq: makes a virtual environment."""
+    """pynsq and stomp.py: makes a virtual environment."""
     source = os.path.join(HERE, "python")
     needs = [os.path.join(source, name) for name in ("requirements-build.txt", "requirements.txt")]
     python = os.path.join(build, "bin", "python")
@@ -103,13 +104,14 @@ def prepare_python(build):
         fetch("a virtual environment", [sys.executable, "-m", "venv", build])
         pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         fetch("setuptools", [*pip, "-r", needs[0]])
-        fetch("pynsq", [*pip, "--no-build-isolation", "-r", needs[1]])
+        fetch("pynsq and stomp.py", [*pip, "--no-build-isolation", "-r", needs[1]])
         set_prepared(build, mark)
-    return Programs(*([python, "-B", os.path.join(source, name)] for name in ("interop.py", "transport.py")))
+    scripts = ("interop.py", "transport.py", "stomp_interop.py")
+    return Programs(*([python, "-B", os.path.join(source, name)] for name in scripts))
 
 
 def prepare_node(build):
-    """nsqjs: installs it without scripts of packages, which its optional part, snappy, has no need of."""
+    """nsqjs and stompjs: installs them without scripts of packages, which an optional part, snappy, has no need of."""
     source = os.path.join(HERE, "node")
     node, npm = find("node"), find("npm")
     files = [os.path.join(source, name) for name in ("package.json", "package-lock.json")]
@@ -118,11 +120,11 @@ def prepare_node(build):
         fresh(build)
         for file in files:
             shutil.copy(file, build)
-        fetch("nsqjs", [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=build)
+        fetch("nsqjs and stompjs", [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=build)
         set_prepared(build, mark)
     # Beside node_modules, where node looks for what the programs require.
-    scripts = ("interop.js", "transport.js")
-    for script in scripts:
+    scripts = ("interop.js", "transport.js", "stomp.js")
+    for script in (*scripts, "bench.js"):
         shutil.copy(os.path.join(source, script), build)
     return Programs(*([node, os.path.join(build, script)] for script in scripts))
 
@@ -131,9 +133,9 @@ def prepare_node(build):
 PREPARE = {"go": prepare_go, "python": prepare_python, "node": prepare_node}
 
 
-def run_interop(command):
-    """Runs the client's tests against a server of their own. Returns whether all is well."""
-    server = Server()
+def run_interop(command, *flags):
+    """Runs the client's tests against a server of their own, with these flags. Returns whether all is well."""
+    server = Server(*flags)
     environment = {**os.environ, "NSQD_TCP": f"127.0.0.1:{server.tcp_port}",
                    "NSQD_HTTP": f"127.0.0.1:{server.http_port}"}
     code = subprocess.run(command, env=environment, timeout=RUN_DEADLINE_S, check=False).returncode
@@ -160,6 +162,8 @@ def main():
         print(f"SKIPPED: {reason}")
         return SKIP
     well = arguments.transport is not None or run_interop(programs.interop)
+    if arguments.transport is None and programs.stomp:
+        well = run_interop(programs.stomp, "--plugin=stomp") and well
     well = transports.run(arguments.client, programs.transport, only=arguments.transport) and well
     return 0 if well else 1
 

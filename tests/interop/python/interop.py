@@ -40,7 +40,9 @@ async def wait_for(what, condition):
         await asyncio.sleep(0.01)
 
 
-class Pynsq(unittest.IsolatedAsyncioTestCase):
+class PynsqCase(unittest.IsolatedAsyncioTestCase):
+    """What tests need of pynsq."""
+
     def setUp(self):
         self.topic = "py-" + self._testMethodName
 
@@ -81,6 +83,8 @@ class Pynsq(unittest.IsolatedAsyncioTestCase):
     async def receive_bodies(self, messages, count):
         return sorted(message.body for message in await self.receive(messages, count))
 
+
+class Pynsq(PynsqCase):
     async def test_publish(self):
         await self.publish(await self.writer(), "pub", b"hello")
         _, messages = self.collect("c")
@@ -196,7 +200,11 @@ class Pynsq(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(await self.receive_bodies(messages, 1), [b"x"])
 
 
-if __name__ == "__main__":
-    # It takes every end of a connection for an error.
+def main():
+    # pynsq takes every end of a connection for an error.
     logging.getLogger("nsq").setLevel(logging.CRITICAL)
     unittest.main(verbosity=2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <algorithm>
+#include <utility>
+
+#include "frame.h"
+#include "nsq/sdk/connection.h"
+#include "nsq/sdk/host.h"
+
+namespace nsq::stomp {
+
+/// Shows a client that the server lives, and finds out that the client does not: it is silent, or takes
+/// nothing of a full output. Uses the connection's timer. THREAD: the connection's loop.
+class HeartBeat {
+public:
+    HeartBeat(sdk::Connection& connection, const sdk::Limits& limits)
+        : connection_(connection), limits_(limits) {}
+
+    /// Takes over a client's header `heart-beat`. False: it is malformed, or the client would be silent for
+    /// longer than the server allows.
+    bool agree(std::string_view header) {
+        const std::size_t comma = std::min(header.find(','), header.size());
+        const auto sends = parseNumber(header.substr(0, comma));
+        const auto wants = parseNumber(header.substr(std::min(comma + 1, header.size())));
+        const auto most = static_cast<std::uint64_t>(limits_.maxHeartbeatInterval.count());
+        if (!sends || !wants || *sends > most) return false;
+        const auto within = [most](std::uint64_t wanted) {
+            constexpr std::uint64_t kLeast = 1000;  // ms, as nsqd has it for V2
+            return std::chrono::milliseconds{wanted == 0 ? 0 : std::max(kLeast, std::min(wanted, most))};
+        };
+        send_ = within(*wants);
+        receive_ = within(*sends);
+        return true;
+    }
+
+    /// What was agreed, as CONNECTED has it.
+    std::string header() const {
+        return std::to_string(send_.count()) + ',' + std::to_string(receive_.count());
+    }
+
+    /// Begins anew. Before an agreement nothing is sent.
+    void start() {
+        next_ = connection_.loop().now() + (send_.count() > 0 ? send_ : limits_.clientTimeout / 2);
+        connection_.setTimer(std::min(next_, silentUntil()));
+    }
+
+    /// The timer's time has come. Returns why the client is given up, or nothing.
+    std::string onTimer() {
+        const sdk::Clock::time_point now = connection_.loop().now();
+        if (now >= silentUntil()) return "nothing was read for two heart-beats";
+        if (now < next_) {
+            connection_.setTimer(std::min(next_, silentUntil()));
+            return {};
+        }
+        const bool isFull = connection_.outputRoom() == 0;
+        const std::size_t before = std::exchange(unsent_, isFull ? connection_.unsent() : 0);
+        if (isFull && unsent_ == before) return "no output was taken for too long";
+        if (!isFull && send_.count() > 0) connection_.output().write(sdk::asBytes("\n"));
+        start();
+        return {};
+    }
+
+private:
+    sdk::Clock::time_point silentUntil() const {
+        if (receive_.count() == 0) return sdk::Clock::time_point::max();
+        return connection_.lastReadAt() + 2 * receive_;
+    }
+
+    sdk::Connection& connection_;
+    const sdk::Limits& limits_;
+    // Between signs of life of the server and of the client. 0: there are none.
+    std::chrono::milliseconds send_{0};
+    std::chrono::milliseconds receive_ = limits_.clientTimeout / 2;
+    sdk::Clock::time_point next_;
+    std::size_t unsent_ = 0;  ///< bytes not sent at the last beat, if the output was full
+};
+
+}  // namespace nsq::stomp
