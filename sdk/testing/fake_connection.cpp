@@ -54,7 +54,7 @@ void FakeConnection::flush() {
         }
         output_.consume(bytes);
     }
-    if (closed() || !std::exchange(starved_, false)) return;
+    if (closed() || outputRoom() == 0 || !std::exchange(starved_, false)) return;
     session_->onOutputDrained();
     endTurn();
 }

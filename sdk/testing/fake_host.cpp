@@ -7,7 +7,7 @@ namespace nsq::sdk::testing {
 
 FakeHost::FakeHost()
     : logger_(
-          std::make_shared<spdlog::logger>("fake", std::make_shared<spdlog::sinks::ostream_sink_st>(log_))),
+          std::make_shared<spdlog::logger>("fake", std::make_shared<spdlog::sinks::ostream_sink_mt>(log_))),
       settings_(new Poco::Util::MapConfiguration) {
     logger_->set_level(spdlog::level::debug);
     logger_->set_pattern("%l %v");

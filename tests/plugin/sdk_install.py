@@ -1,26 +1,18 @@
 #!/usr/bin/env python3
-"""The installed SDK: the example is built out of the tree against an installation, loaded by the installed nsqd, and
-spoken to.
+"""The installed SDK: its examples are built out of the tree against an installation, tested by their own tests, loaded
+by the installed nsqd, and spoken to.
 
-Environment: NSQ_CMAKE, NSQ_BUILD_DIR (built), NSQ_EXAMPLE (its source), NSQ_CXX, NSQ_CXX_FLAGS, NSQ_BUILD_TYPE."""
+Environment: see installed.py."""
 
-import os
 import pathlib
-import shutil
-import subprocess
 import tempfile
 import unittest
 
-from nsqtest import Closed, Server, main
+import installed
+from nsqtest import Closed, Server, main, run_to_exit
 
 MAX_MSG_SIZE = 2000
 SHAPE_ERROR = b"error a line is a topic, a space and a text\n"
-
-
-def run(*command):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if done.returncode != 0:
-        raise AssertionError(f"{' '.join(map(str, command))} failed:\n{done.stdout}")
 
 
 def read_line(client):
@@ -44,24 +36,22 @@ def read_bytes(client, count):
     return data
 
 
-class SdkInstall(unittest.TestCase):
+class Example(unittest.TestCase):
+    """One of the examples, in a server of its own."""
+
+    NAME = None
+    MAGIC = None
     maxDiff = None
 
     @classmethod
     def setUpClass(cls):
+        if cls.NAME is None:
+            raise unittest.SkipTest("the base of the others")
         directory = tempfile.TemporaryDirectory(prefix="nsq-sdk-")
         cls.addClassCleanup(directory.cleanup)
         root = pathlib.Path(directory.name)
-        cmake = os.environ["NSQ_CMAKE"]
-        run(cmake, "--install", os.environ["NSQ_BUILD_DIR"], "--prefix", root / "installed")
-        # A copy, so that nothing near the source helps it.
-        shutil.copytree(os.environ["NSQ_EXAMPLE"], root / "example")
-        run(cmake, "-S", root / "example", "-B", root / "built", f"-DCMAKE_PREFIX_PATH={root / 'installed'}",
-            f"-DCMAKE_CXX_COMPILER={os.environ['NSQ_CXX']}", f"-DCMAKE_CXX_FLAGS={os.environ['NSQ_CXX_FLAGS']}",
-            f"-DCMAKE_BUILD_TYPE={os.environ['NSQ_BUILD_TYPE']}")
-        run(cmake, "--build", root / "built")
-        os.environ["NSQD"] = str(root / "installed" / "bin" / "nsqd")
-        cls.plugin = root / "built" / "line_protocol.so"
+        cls.built = installed.example(cls.NAME, root, installed.install(root))
+        cls.plugin = cls.built / f"{cls.NAME}.so"
         cls.server = Server(f"--plugin={cls.plugin}", f"--max-msg-size={MAX_MSG_SIZE}")
         cls.addClassCleanup(cls.server.kill)
 
@@ -70,17 +60,40 @@ class SdkInstall(unittest.TestCase):
         cls.server.stop()
 
     def client(self):
-        client = self.server.client(magic=b"LINE")
+        client = self.server.client(magic=self.MAGIC)
         self.addCleanup(client.close)
         return client
+
+    def test_it_is_listed_in_the_log(self):
+        magic = self.MAGIC.decode()
+        self.assertIn(f'{self.NAME} 1.0 ({self.plugin}): protocol magic "{magic}", 0 routes', self.server.log)
+
+    def test_its_own_test_passes(self):
+        self.assertIn("100% tests passed", installed.unit_tests(self.built))
+
+    def test_it_was_built_with_nothing_but_the_installation(self):
+        self.assertEqual(installed.foreign_files(self.built), [])
+
+    def test_it_is_short(self):
+        source = installed.SOURCE / "sdk/examples" / self.NAME / f"{self.NAME}.cpp"
+        self.assertLess(len(source.read_text(encoding="utf-8").splitlines()), 100)
+
+    def test_it_does_not_start_where_it_could_not_keep_the_rules(self):
+        with tempfile.TemporaryDirectory(prefix="nsqd-test-") as directory:
+            code, _, error = run_to_exit(f"--plugin={self.plugin}", f"--data-path={directory}",
+                                         "--auth-http-address=127.0.0.1:1")
+        self.assertNotEqual(code, 0)
+        self.assertIn("has neither AUTH nor TLS", error)
+
+
+class LineProtocol(Example):
+    NAME = "line_protocol"
+    MAGIC = b"LINE"
 
     def consumer(self, topic):
         client = self.server.client()
         self.addCleanup(client.close)
         return client.subscribe(topic, "ch", 100)
-
-    def test_it_is_listed_in_the_log(self):
-        self.assertIn(f'line_protocol 1.0 ({self.plugin}): protocol magic "LINE", 0 routes', self.server.log)
 
     def test_a_line_is_published_and_answered(self):
         client = self.client()
@@ -123,6 +136,58 @@ class SdkInstall(unittest.TestCase):
         client = self.client()
         client.send(b"endless x\n" + b"x" * (MAX_MSG_SIZE + 1))
         self.assertEqual([read_line(client), read_line(client)], [b"ok\n", b"error line too long\n"])
+        self.assertEqual(client.socket.recv(1), b"")
+
+
+class BlockingProtocol(Example):
+    NAME = "blocking_protocol"
+    MAGIC = b"TALK"
+
+    def test_publishes_consumes_and_finishes(self):
+        client = self.client()
+        client.send(b"PUB talk hello, world\r\nPUB talk again\nSUB talk readers\n")
+        self.assertEqual([read_line(client) for _ in range(3)], [b"ok\n"] * 3)
+        first_id, attempts, text = read_line(client).split(b" ", 2)
+        self.assertEqual((attempts, text), (b"1", b"hello, world\n"))
+        self.server.wait_channel("talk", "readers", depth=1, in_flight_count=1)
+        client.send(b"FIN " + first_id + b"\n")
+        # The answer comes before the next message.
+        self.assertEqual(read_line(client), b"ok\n")
+        second_id, _, text = read_line(client).split(b" ", 2)
+        self.assertEqual(text, b"again\n")
+        client.send(b"FIN " + first_id + b"\nFIN " + second_id + b"\n")
+        self.assertTrue(read_line(client).startswith(b"error "))
+        self.assertEqual(read_line(client), b"ok\n")
+        self.server.wait_channel("talk", "readers", depth=0, in_flight_count=0)
+
+    def test_messages_come_while_the_client_is_silent_and_commands_while_messages_wait(self):
+        client, publisher = self.client(), self.client()
+        client.send(b"SUB pushed ch\n")
+        self.assertEqual(read_line(client), b"ok\n")
+        publisher.send(b"PUB pushed one\nPUB pushed two\n")
+        self.assertEqual([read_line(publisher), read_line(publisher)], [b"ok\n", b"ok\n"])
+        message_id = read_line(client).split(b" ")[0]
+        client.send(b"PUB pushed three\n")
+        self.assertEqual(read_line(client), b"ok\n")
+        client.send(b"FIN " + message_id + b"\n")
+        self.assertEqual(read_line(client), b"ok\n")
+        self.assertTrue(read_line(client).endswith(b" 1 two\n"))
+
+    def test_what_is_no_command_is_refused_and_the_connection_goes_on(self):
+        client = self.client()
+        commands = (b"", b"PUB", b"PUB t", b"PUB t ", b"PUB bad$topic x", b"SUB t", b"SUB t bad$channel",
+                    b"FIN 0000000000000000", b"FIN", b"NOP")
+        for command in commands:
+            with self.subTest(command):
+                client.send(command + b"\n")
+                self.assertTrue(read_line(client).startswith(b"error "))
+        client.send(b"PUB fine x\n")
+        self.assertEqual(read_line(client), b"ok\n")
+
+    def test_a_line_that_is_too_long_closes_the_connection(self):
+        client = self.client()
+        client.send(b"x" * (MAX_MSG_SIZE + 1))
+        self.assertEqual(read_line(client), b"error line too long\n")
         self.assertEqual(client.socket.recv(1), b"")
 
 

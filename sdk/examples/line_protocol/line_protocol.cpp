@@ -87,9 +87,9 @@ private:
 class LinePlugin final : public sdk::Plugin {
 public:
     sdk::Result<void> start(sdk::Host& host, sdk::Registrar& registrar) override {
-        // Its lines have no place for a secret. An error here stops the server's start.
-        if (host.authorizer().required())
-            return sdk::Error{sdk::ErrorCode::kInvalid, "LINE has no AUTH, which this server requires"};
+        // An error here stops the server's start.
+        if (host.authorizer().required() || host.limits().tlsRequired)
+            return sdk::Error{sdk::ErrorCode::kInvalid, "LINE has neither AUTH nor TLS, which are required"};
         return registrar.addProtocol(kMagic, std::make_shared<LineProtocol>(host));
     }
 };

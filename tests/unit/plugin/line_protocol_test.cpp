@@ -215,5 +215,5 @@ TEST_CASE("line protocol: it does not start where clients have to AUTH") {
     REQUIRE(host.load(testPlugin("line_protocol")).ok());
     const auto started = host.start(server.contextWith(broker));
     REQUIRE_FALSE(started.ok());
-    CHECK(started.error().text.find("LINE has no AUTH") != std::string::npos);
+    CHECK(started.error().text.find("LINE has neither AUTH nor TLS") != std::string::npos);
 }

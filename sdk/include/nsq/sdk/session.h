@@ -36,10 +36,10 @@ public:
     virtual void describe(ClientStats& stats) const { static_cast<void>(stats); }
 
     /// The client sends no more: it is gone, or has closed its side and still listens. All it sent came to
-    /// onData before, and the tasks of this turn have run. Return true when answers to it are still to come:
-    /// the session then goes on until it calls Connection::close, 5 s at most. Otherwise the connection
-    /// closes after this turn. A session that starts a filter afterwards gets what it left through the
-    /// filter, and this call again.
+    /// onData before, and the tasks of this turn and of its end have run; those of Loop::afterTurnEnd come
+    /// later. Return true when answers to it are still to come: the session then goes on until it calls
+    /// Connection::close, 5 s at most. Otherwise the connection closes after this turn. A session that starts
+    /// a filter afterwards gets what it left through the filter, and this call again.
     virtual bool onInputEnd() { return false; }
 
     /// The handshake after Connection::startTls has failed; what waited for it is thrown away. What is

@@ -1,14 +1,16 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <deque>
+#include <mutex>
 
 #include "nsq/sdk/loop.h"
 
 namespace nsq::sdk::testing {
 
 /// A loop without sockets, threads or waiting: the test says when something runs and what time it is.
-/// THREAD: the test's only.
+/// THREAD: the test's only, but for post().
 class FakeLoop final : public Loop {
 public:
     FakeLoop() = default;
@@ -28,11 +30,16 @@ public:
     /// ever).
     void runTurn();
 
-    bool idle() const { return posted_.empty() && turnEnd_.empty(); }
+    bool idle() const;
+
+    /// For tests with threads: waits until there is something to run. Throws std::runtime_error after 20 s.
+    void waitForWork();
 
 private:
-    static void runAll(std::deque<LoopTask*>& tasks);
+    void runAll(std::deque<LoopTask*>& tasks);
 
+    mutable std::mutex mutex_;  ///< guards the queues; not held while a task runs
+    std::condition_variable queuedOne_;
     std::deque<LoopTask*> posted_;
     std::deque<LoopTask*> turnEnd_;
     Clock::time_point now_{std::chrono::hours{1}};  ///< not 0, so that times before it can be told
