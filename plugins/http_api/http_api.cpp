@@ -39,6 +39,7 @@ constexpr Entry kEntries[] = {
     {"GET", "/ping", ping, BodyLimit::kIgnored, Runs::kQuickly},
     {"GET", "/info", info},
     {"GET", "/stats", stats},
+    {"GET", "/plugins", plugins},
     {"POST", "/pub", publish, BodyLimit::kMessage, Runs::kAsPublishing, "MSG_TOO_BIG"},
     {"POST", "/mpub", publishMany, BodyLimit::kMessages, Runs::kAsPublishing},
     {"POST", "/topic/create", createTopic},

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <sstream>
 
+#include "plugins_json.h"
 #include "replies.h"
 #include "stats_json.h"
 #include "stats_text.h"
@@ -54,6 +55,10 @@ sdk::HttpResponse stats(sdk::Host& host, const sdk::HttpRequest& request) {
     const std::string* format = request.queryValue("format");
     const bool json = format != nullptr && *format == "json";
     return json ? jsonReply(statsJson(report)) : textReply(statsText(report));
+}
+
+sdk::HttpResponse plugins(sdk::Host& host, const sdk::HttpRequest&) {
+    return jsonReply(pluginsJson(host.plugins()));
 }
 
 }  // namespace nsq::http_api

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "nsq/sdk/memory_stats.h"
+#include "plugins_json.h"
 
 namespace nsq::http_api {
 
@@ -169,6 +170,10 @@ std::string statsJson(const StatsReport& report) {
     out << ',';
     const StatsReport::Clients& producers = report.producers();
     writeMember(out, "producers", producers.empty() ? Var{} : Var{clientsJson(report, producers)});
+    if (const Array::Ptr plugins = statisticsJson(report.plugins()); plugins->size() > 0) {
+        out << ',';
+        writeMember(out, "plugins", plugins);  // nsqd has no such field
+    }
     out << '}';
     return out.str();
 }

@@ -27,7 +27,8 @@ StatsReport::StatsReport(sdk::Host& host, const sdk::HttpRequest& request)
       health_(healthOf(host.broker())),
       topic_(valueOr(request, "topic")),
       withMemory_(readFlag(request, "include_mem", true)),
-      withClients_(readFlag(request, "include_clients", true)) {
+      withClients_(readFlag(request, "include_clients", true)),
+      plugins_(host.plugins()) {
     takeTopics(host.broker(), valueOr(request, "channel"));
     if (withClients_ && !topicUnknown_) takeClients(host.clients());
 }

@@ -43,6 +43,9 @@ public:
     /// What a client has published to the topics asked for.
     std::vector<sdk::PubCount> pubCountsOf(const sdk::ClientStats& client) const;
 
+    /// All of them.
+    const std::vector<sdk::PluginStats>& plugins() const { return plugins_; }
+
 private:
     void takeTopics(sdk::Broker& broker, const std::string& channel);
     void takeClients(std::vector<sdk::ClientStats> clients);
@@ -57,6 +60,7 @@ private:
     std::vector<sdk::ClientStats> clients_;
     std::map<std::pair<std::string_view, std::string_view>, Clients> consumers_;  ///< by topic and channel
     Clients producers_;
+    std::vector<sdk::PluginStats> plugins_;
 };
 
 }  // namespace nsq::http_api

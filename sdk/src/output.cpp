@@ -1,6 +1,8 @@
 #include "nsq/sdk/output.h"
 
 #include <algorithm>
+#include <stdexcept>
+#include <string>
 
 namespace nsq::sdk {
 
@@ -12,6 +14,13 @@ constexpr std::size_t kPieceSize = 65536;
 
 }  // namespace
 
+/// What is appended now may be as large as it likes: a single message may be.
+void Output::check() const {
+    if (size_ > most_) {
+        throw std::length_error("it wrote on with more than " + std::to_string(most_) + " bytes unsent");
+    }
+}
+
 std::vector<std::byte>& Output::tail() {
     if (pieces_.empty() || pieces_.back().owner || pieces_.back().bytes.size() >= kPieceSize)
         pieces_.emplace_back();
@@ -19,12 +28,14 @@ std::vector<std::byte>& Output::tail() {
 }
 
 void Output::write(Bytes bytes) {
+    check();
     std::vector<std::byte>& to = tail();
     to.insert(to.end(), bytes.begin(), bytes.end());
     size_ += bytes.size();
 }
 
 std::byte* Output::extend(std::size_t size) {
+    check();
     std::vector<std::byte>& to = tail();
     to.resize(to.size() + size);
     size_ += size;
@@ -33,6 +44,7 @@ std::byte* Output::extend(std::size_t size) {
 
 void Output::share(const BufferRef& owner, Bytes bytes) {
     if (bytes.size() < kMinShared) return write(bytes);
+    check();
     Piece& piece = pieces_.emplace_back();
     piece.owner = owner;
     piece.shared = bytes;

@@ -1,14 +1,17 @@
 #include "application/application.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <iostream>
 
 #include "application/export_command.h"
 #include "application/server.h"
 #include "application/start_error.h"
 #include "application/version.h"
+#include "faults/calling.h"
 #include "options/command_line.h"
 #include "options/help.h"
 
@@ -77,6 +80,14 @@ void printAddresses(const Launch& launch) {
     std::cout << std::flush;
 }
 
+/// A thread that hangs in a plugin's code would run on beside destructors. Poco removes the pid file in
+/// those.
+[[noreturn]] void endAtOnce(const Launch& launch, ExitStatus status) {
+    launch.logger->flush();
+    if (!launch.options.pidfile.empty()) ::unlink(launch.options.pidfile.c_str());
+    std::_Exit(static_cast<int>(status));
+}
+
 int printVersion(options::Options options) {
     std::cout << versionLine() << '\n';
     if (!options.verbose) return 0;
@@ -106,6 +117,7 @@ int Application::main(const std::vector<std::string>&) {
     const auto fail = [&](ExitStatus status, const std::string& text) {
         server.stop();
         report(launch, text);
+        if (server.isHanging()) endAtOnce(launch, status);
         return static_cast<int>(status);
     };
     try {
@@ -121,6 +133,7 @@ int Application::main(const std::vector<std::string>&) {
     serve(server);
     const ExitStatus status = server.stop() ? ExitStatus::kStopped : ExitStatus::kFailed;
     launch.logger->info("NSQ: bye");
+    if (server.isHanging()) endAtOnce(launch, status);
     return static_cast<int>(status);
 }
 
@@ -134,6 +147,7 @@ int runProgram(const std::string& program, const std::vector<std::string>& argum
     if (options.value().version) return printVersion(options.value());
     if (!options.value().exportDiskqueue.empty()) return exportDiskqueue(options.value());
     prepareSignals();
+    faults::nameCulpritAtTerminate();
     raiseFileLimit();
     Application application{prepareLaunch(options.value())};
     return application.run(program);

@@ -5,11 +5,13 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "application/broker_config.h"
 #include "application/start_error.h"
 #include "application/version.h"
 #include "logging/logging.h"
+#include "nsq/sdk/plugin.h"
 #include "options/values.h"
 #include "protocol/v2/v2_protocol.h"
 #include "stats/statsd_prefix.h"
@@ -19,6 +21,16 @@ namespace nsq::app {
 namespace {
 
 constexpr sdk::Magic kV2Magic{' ', ' ', 'V', '2'};
+
+/// Where a session that writes and writes is stopped: 64 times what Connection::outputRoom allows at most,
+/// and some of the largest messages, as V2 goes beyond it by one and the answers it owes then (chosen).
+std::size_t maxOutput(const sdk::Limits& limits) {
+    return (std::size_t{16} << 20) + 4 * static_cast<std::size_t>(limits.maxMsgSize);
+}
+
+std::chrono::milliseconds toMilliseconds(options::Duration duration) {
+    return std::chrono::ceil<std::chrono::milliseconds>(duration);
+}
 
 sdk::ServerInfo infoOf(const Launch& launch) {
     const auto broadcast = [](std::int64_t port, int listening) {
@@ -107,6 +119,32 @@ void Server::start() {
 }
 
 bool Server::stop() {
+    stopServing();
+
+    // Nobody waits for an auth server any more: break off what they are asked.
+    if (authorizer_) authorizer_->stop();
+
+    // No code of a plugin is running any more, but where it hangs.
+    if (launch_->plugins) launch_->plugins->stop();
+
+    // Nothing asks the broker any more.
+    statsd_.reset();
+
+    // Nothing comes or goes any more: lookupds see the server go.
+    if (lookups_) {
+        logger_.info("LOOKUP: closing");
+        lookups_->stop();
+        broker_->setListener(nullptr);
+        lookups_.reset();
+    }
+
+    const bool saved = saveBroker();
+    if (launch_->plugins && !launch_->plugins->end()) hanging_ = true;
+    if (!hanging_) destroyParts();
+    return saved && !hanging_;
+}
+
+void Server::stopServing() {
     // Stop accepting.
     if (tcp_) {
         logger_.info("TCP: closing {}", launch_->tcp.address());
@@ -124,54 +162,37 @@ bool Server::stop() {
     if (broker_) broker_->refusePublishes();
 
     // Close the sessions: what they have answered is sent.
-    if (loops_) loops_->closeConnections(net::ConnectionKind::kProtocol);
+    const bool loopsAnswer = loops_ && loops_->closeConnections(net::ConnectionKind::kProtocol);
 
     // Drain HTTP: whole requests are answered, the answers sent.
+    const auto limit = toMilliseconds(launch_->options.pluginTimeout);
     for (auto* http : {http_.get(), httpReadonly_.get()}) {
-        if (http != nullptr) http->stop();
+        if (http != nullptr && !http->stop(limit)) hanging_ = true;
     }
-    if (loops_) {
-        loops_->closeConnections(net::ConnectionKind::kHttp);
-        loops_->stop();
-    }
+    if (loopsAnswer) loops_->closeConnections(net::ConnectionKind::kHttp);
+    if (loops_ && !loops_->stop(limit)) hanging_ = true;
+}
 
-    // Nobody waits for an auth server any more: break off what they are asked.
-    if (authorizer_) authorizer_->stop();
+/// False when not everything could be saved.
+bool Server::saveBroker() {
+    if (!broker_) return true;
+    logger_.info("NSQ: saving topics");
+    const auto stopped = broker_->stop();
+    if (!stopped) logger_.critical("not everything was saved: {}", stopped.error().text);
+    return stopped.ok();
+}
 
-    // No code of a plugin is running any more.
-    if (launch_->plugins) launch_->plugins->stop();
-
-    // Nothing asks the broker any more.
-    statsd_.reset();
-
-    // Nothing comes or goes any more: lookupds see the server go.
-    if (lookups_) {
-        logger_.info("LOOKUP: closing");
-        lookups_->stop();
-        broker_->setListener(nullptr);
-        lookups_.reset();
-    }
-
-    // Flush and close the broker.
-    bool saved = true;
-    if (broker_) {
-        logger_.info("NSQ: saving topics");
-        if (const auto stopped = broker_->stop(); !stopped) {
-            logger_.critical("not everything was saved: {}", stopped.error().text);
-            saved = false;
-        }
-    }
+void Server::destroyParts() {
     tcp_.reset();
     http_.reset();
     httpReadonly_.reset();
     tokenFile_.reset();
 
-    // Destroy the plugins, unload last.
+    // Unload the plugins last.
     launch_->plugins.reset();
     broker_.reset();
     authorizer_.reset();
     loops_.reset();
-    return saved;
 }
 
 void Server::reload() {
@@ -197,8 +218,9 @@ void Server::makeLookups() {
 }
 
 void Server::startLoops() {
+    const net::ConnectionSettings settings{.tls = launch_->tls.get(), .maxOutput = maxOutput(limits_)};
     auto loops = std::make_unique<net::LoopGroup>(static_cast<int>(launch_->options.ioThreads), logger_,
-                                                  launch_->tls.get());
+                                                  settings, &owners_);
     loops->start();
     loops_ = std::move(loops);
 }
@@ -212,7 +234,8 @@ void Server::startAuth() {
 void Server::addProtocols() {
     context_ = std::make_unique<plugin::HostContext>(hostContext());
     v2Host_ = std::make_unique<plugin::HostFacade>(*context_, "V2");
-    orThrow(protocols_.add(kV2Magic, std::make_shared<v2::V2Protocol>(*v2Host_)), ExitStatus::kFailed);
+    orThrow(protocols_.add(kV2Magic, std::make_shared<v2::V2Protocol>(*v2Host_), &v2Owner_),
+            ExitStatus::kFailed);
 }
 
 void Server::startPlugins() {
@@ -287,9 +310,24 @@ void Server::startStatsd() {
                  options::formatDuration(options.statsdInterval));
 }
 
+/// V2 first, which is listed like a plugin.
+std::vector<sdk::PluginStats> Server::pluginStats() const {
+    std::vector<sdk::PluginStats> all{plugin::statsOf(v2Owner_)};
+    sdk::PluginStats& v2 = all.front();
+    v2.version = kProductVersion;
+    v2.sdkMajor = sdk::kSdkMajor;
+    v2.sdkMinor = sdk::kSdkMinor;
+    v2.kind = sdk::kProtocolPlugin;
+    v2.magics.emplace_back(kV2Magic.data(), kV2Magic.size());
+    std::ranges::move(launch_->plugins->stats(), std::back_inserter(all));
+    return all;
+}
+
 plugin::HostContext Server::hostContext() {
     return {
         .logger = logger_,
+        .owners = owners_,
+        .pluginTimeout = toMilliseconds(launch_->options.pluginTimeout),
         .broker = *broker_,
         .limits = limits_,
         .info = info_,
@@ -298,10 +336,11 @@ plugin::HostContext Server::hostContext() {
         .setOption = [this](std::string_view name,
                             std::string_view value) { return options_.set(name, value); },
         .clients = [this] { return loops_->clients(); },
+        .plugins = [this] { return pluginStats(); },
         .authorizer = *authorizer_,
         .addProtocol =
-            [this](sdk::Magic magic, std::shared_ptr<sdk::Protocol> protocol) {
-                return protocols_.add(magic, protocol);
+            [this](sdk::Magic magic, std::shared_ptr<sdk::Protocol> protocol, faults::CodeOwner& owner) {
+                return protocols_.add(magic, std::move(protocol), &owner);
             },
         .addRoute = [this](sdk::HttpRoute route) { return router_.add(std::move(route)); },
         .setFallback = [this](sdk::HttpFallback fallback) { router_.setFallback(std::move(fallback)); },

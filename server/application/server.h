@@ -7,6 +7,7 @@
 #include "auth/authorizer.h"
 #include "broker/broker.h"
 #include "cluster/lookup_loop.h"
+#include "faults/code_owners.h"
 #include "http/bearer_token.h"
 #include "http/http_server.h"
 #include "http/router.h"
@@ -34,9 +35,13 @@ public:
     /// Throws StartError, or any exception; then nothing of it runs any more once the server is destroyed.
     void start();
 
-    /// Stops everything in order, as far as it was started. False when something could not be saved; the log
-    /// tells what.
+    /// Stops everything in order, as far as it was started. False when something could not be saved, or when
+    /// code of a plugin does not return; the log tells what.
     bool stop();
+
+    /// After stop: threads are left in code that does not return. All is saved, but nothing that they may use
+    /// can be destroyed: the process is to end at once.
+    bool isHanging() const { return hanging_; }
 
     /// Reads the files of TLS again, for connections to come. What is wrong with them goes to the log, and
     /// those before stay in use.
@@ -54,8 +59,15 @@ private:
                                                   bool readOnly);
     void startTcp();
     void startStatsd();
+    void stopServing();
+    bool saveBroker();
+    void destroyParts();
     plugin::HostContext hostContext();
+    std::vector<sdk::PluginStats> pluginStats() const;
 
+    faults::CodeOwners owners_;
+    faults::CodeOwner& v2Owner_ = owners_.add("V2", {});
+    bool hanging_ = false;
     const std::unique_ptr<Launch> launch_;
     spdlog::logger& logger_;
     const sdk::Limits limits_;

@@ -32,7 +32,8 @@ void Question::run() {
         const std::lock_guard lock(mutex_);
         answer = std::exchange(answer_, std::nullopt);
     }
-    listener_.onAuthorization(std::move(*answer));
+    faults::callListener(loop_, caller_, listener_, "onAuthorization",
+                         [&] { listener_.onAuthorization(std::move(*answer)); });
 }
 
 }  // namespace nsq::auth

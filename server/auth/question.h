@@ -4,6 +4,7 @@
 #include <mutex>
 #include <optional>
 
+#include "faults/calling.h"
 #include "nsq/sdk/authorizer.h"
 
 namespace nsq::auth {
@@ -34,6 +35,7 @@ private:
     const sdk::Clock::time_point since_ = sdk::Clock::now();
     sdk::Loop& loop_;  ///< only until it is taken back, like the listener
     sdk::AuthorizationListener& listener_;
+    const faults::Caller caller_ = faults::currentCaller();
 
     mutable std::mutex mutex_;  ///< guards the rest
     bool takenBack_ = false;

@@ -48,7 +48,7 @@ std::unique_ptr<sdk::Publisher> Broker::openPublisher(sdk::Loop& loop, sdk::Publ
         turn =
             std::make_unique<TurnCommit>(loop, config_.durability == Durability::kPower ? &syncer_ : nullptr);
     }
-    return std::make_unique<TurnPublisher>(*this, *turn, listener);
+    return std::make_unique<TurnPublisher>(*this, *turn, loop, listener);
 }
 
 Result<std::uint64_t> Broker::append(const sdk::Publication& publication, TopicPtr& cached) {

@@ -46,10 +46,13 @@ sdk::Result<void> ChannelSubscription::touch(sdk::MessageId id) {
 }
 
 void ChannelSubscription::run() {
+    sdk::SubscriptionListener& listener = listener_;  // which may destroy this subscription
     if (channel_->closed()) {
-        listener_.onSubscriptionClosed();
+        faults::callListener(consumer_.loop, caller_, listener, "onSubscriptionClosed",
+                             [&] { listener.onSubscriptionClosed(); });
     } else {
-        listener_.onMessagesReady();
+        faults::callListener(consumer_.loop, caller_, listener, "onMessagesReady",
+                             [&] { listener.onMessagesReady(); });
     }
 }
 

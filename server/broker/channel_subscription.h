@@ -6,6 +6,7 @@
 #include "broker/channel.h"
 #include "broker/consumer.h"
 #include "broker/topic.h"
+#include "faults/calling.h"
 
 namespace nsq::broker {
 
@@ -37,6 +38,7 @@ private:
     const std::shared_ptr<Topic> topic_;
     const std::shared_ptr<Channel> channel_;
     sdk::SubscriptionListener& listener_;
+    const faults::Caller caller_ = faults::currentCaller();
     Consumer consumer_;
     bool joined_ = false;
 };

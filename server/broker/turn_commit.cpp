@@ -52,7 +52,7 @@ void TurnCommit::tell() {
         try {
             if (telling_[i].publisher != nullptr) telling_[i].publisher->tell(telling_[i].count, scratch_);
         } catch (...) {
-            // A plugin's listener: the others must get their outcomes, in this turn and in later ones.
+            // The others must get their outcomes, in this turn and in later ones.
             failure = std::current_exception();
         }
     }
@@ -80,7 +80,9 @@ void TurnPublisher::tell(std::size_t count, std::vector<sdk::PublishOutcome>& sc
         scratch.push_back({owed.tag, outcome ? nullptr : &errors.back()});
     }
     owed_.erase(owed_.begin(), owed_.begin() + static_cast<std::ptrdiff_t>(count));
-    listener_.onPublished(scratch);  // may destroy this publisher
+    // May destroy this publisher.
+    faults::callListener(loop_, caller_, listener_, "onPublished",
+                         [&listener = listener_, &scratch] { listener.onPublished(scratch); });
 }
 
 }  // namespace nsq::broker

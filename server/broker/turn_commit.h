@@ -8,6 +8,7 @@
 
 #include "broker/syncer.h"
 #include "broker/topic.h"
+#include "faults/calling.h"
 #include "nsq/sdk/broker.h"
 
 namespace nsq::broker {
@@ -67,8 +68,8 @@ private:
 /// A session's publisher. THREAD: its loop.
 class TurnPublisher final : public sdk::Publisher {
 public:
-    TurnPublisher(Broker& broker, TurnCommit& turn, sdk::PublishListener& listener)
-        : broker_(broker), turn_(turn), listener_(listener) {}
+    TurnPublisher(Broker& broker, TurnCommit& turn, sdk::Loop& loop, sdk::PublishListener& listener)
+        : broker_(broker), turn_(turn), loop_(loop), listener_(listener) {}
     ~TurnPublisher() override { turn_.forget(*this); }
 
     sdk::Result<void> publish(const sdk::Publication& publication, std::uint64_t tag) override;
@@ -88,7 +89,9 @@ private:
 
     Broker& broker_;
     TurnCommit& turn_;
+    sdk::Loop& loop_;
     sdk::PublishListener& listener_;
+    const faults::Caller caller_ = faults::currentCaller();
     std::shared_ptr<Topic> topic_;  ///< the last one published to: most sessions use one
     std::vector<Owed> owed_;
     bool listed_ = false;  ///< in the turn's list of publishers

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "cluster/lookupd_protocol.h"
-#include "net/exception_text.h"
+#include "faults/exception_text.h"
 
 namespace nsq::cluster {
 
@@ -79,7 +79,7 @@ Channels ChannelFinder::channelsOf(const Question& question) {
     try {
         channels = query(question.topic);
     } catch (...) {
-        channels = Error{ErrorCode::kInvalid, net::exceptionText()};
+        channels = Error{ErrorCode::kInvalid, faults::exceptionText()};
     }
     // One line for a lookupd that is down, not one for each topic.
     const bool wasTroubled = std::exchange(isTroubled_, !channels);

@@ -9,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-#include "net/exception_text.h"
+#include "faults/exception_text.h"
 
 namespace nsq::cluster {
 
@@ -70,7 +70,7 @@ void LookupdPeer::run() {
         try {
             served = serve();
         } catch (...) {
-            served = Error{ErrorCode::kInternal, net::exceptionText()};
+            served = Error{ErrorCode::kInternal, faults::exceptionText()};
         }
         noteEnd();
         if (served) return;

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "net/exception_text.h"
+#include "faults/exception_text.h"
 
 namespace nsq::http {
 
@@ -39,7 +39,7 @@ void Exchange::answer() {
         response = entry->route.handler(request);
     } catch (...) {
         logger_.error("HTTP {} {}: the handler{}{} failed: {}", request.method, entry->route.path,
-                      entry->plugin.empty() ? "" : " of plugin ", entry->plugin, net::exceptionText());
+                      entry->plugin.empty() ? "" : " of plugin ", entry->plugin, faults::exceptionText());
         response = fallback_.internalError;
     }
 }

@@ -10,7 +10,7 @@ HttpServer::Entrance::Entrance(const HttpEntrance& entrance, const HttpService& 
 
 HttpServer::HttpServer(const std::vector<HttpEntrance>& entrances, net::LoopGroup& loops,
                        const Router& router, spdlog::logger& logger, const HttpServerSettings& settings)
-    : bodies_(settings.bodyBytes), workers_(settings.workers, settings.queueLimit) {
+    : logger_(logger), bodies_(settings.bodyBytes), workers_(settings.workers, settings.queueLimit) {
     for (const HttpEntrance& entrance : entrances) {
         entrances_.emplace_back(
             entrance, HttpService{router, workers_, bodies_, logger, settings.access, entrance.refusal},
@@ -31,9 +31,11 @@ void HttpServer::stopAccepting() {
     for (Entrance& entrance : entrances_) entrance.listener.stop();
 }
 
-void HttpServer::stop() {
+bool HttpServer::stop(std::chrono::milliseconds limit) {
     stopAccepting();
-    workers_.stop();
+    if (workers_.stop(limit)) return true;
+    faults::reportHang(logger_, workers_.busyWith(), "a request is not answered", limit);
+    return false;
 }
 
 }  // namespace nsq::http

@@ -3,6 +3,7 @@
 #include <Poco/Net/ServerSocket.h>
 #include <spdlog/logger.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -64,8 +65,9 @@ public:
     void stopAccepting();
 
     /// Stops accepting and answers the requests that are whole by now; their responses have been given to the
-    /// loops when this returns. Later ones get 503.
-    void stop();
+    /// loops when this returns. Later ones get 503. False when a handler has not returned after `limit`: the
+    /// log tells whose it is, and the server must stay until the process ends.
+    bool stop(std::chrono::milliseconds limit = faults::kForever);
 
 private:
     struct Entrance {
@@ -75,6 +77,7 @@ private:
         net::Listener listener;
     };
 
+    spdlog::logger& logger_;
     BodyBudget bodies_;  ///< first: requests give back to it until the others are gone
     WorkerPool workers_;
     std::list<Entrance> entrances_;

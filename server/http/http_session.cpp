@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "faults/exception_text.h"
 #include "http/response_writer.h"
-#include "net/exception_text.h"
 
 namespace nsq::http {
 
@@ -134,7 +134,7 @@ void HttpSession::onAnswered(const Exchange& exchange) {
         respond(exchange.response);
     } catch (...) {
         service_.logger.error("HTTP {}: the response could not be written: {}", connection_.remoteAddress(),
-                              net::exceptionText());
+                              faults::exceptionText());
         return close("its response could not be written");
     }
     if (phase_ == Phase::kIdle) connection_.resumeInput();

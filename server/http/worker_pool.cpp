@@ -23,14 +23,23 @@ void WorkerPool::start() {
     }
 }
 
-void WorkerPool::stop() {
-    {
-        const std::lock_guard lock(mutex_);
-        stopping_ = true;
-    }
+bool WorkerPool::stop(std::chrono::milliseconds limit) {
+    std::unique_lock lock(mutex_);
+    stopping_ = true;
     changed_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
+    const bool ended = changed_.wait_for(lock, limit, [this] { return working_.empty(); });
+    lock.unlock();
+    for (std::thread& thread : threads_) ended ? thread.join() : thread.detach();
     threads_.clear();
+    return ended;
+}
+
+faults::CodeOwner* WorkerPool::busyWith() {
+    const std::lock_guard lock(mutex_);
+    for (const faults::Whereabouts* thread : working_) {
+        if (faults::CodeOwner* const owner = thread->owner) return owner;
+    }
+    return nullptr;
 }
 
 bool WorkerPool::submit(std::shared_ptr<Job> job) {
@@ -45,9 +54,10 @@ bool WorkerPool::submit(std::shared_ptr<Job> job) {
 
 void WorkerPool::work() {
     std::unique_lock lock(mutex_);
+    working_.push_back(&faults::whereabouts());
     for (;;) {
         changed_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-        if (queue_.empty()) return;
+        if (queue_.empty()) break;
         std::shared_ptr<Job> job = std::move(queue_.front());
         queue_.pop_front();
         lock.unlock();
@@ -55,6 +65,8 @@ void WorkerPool::work() {
         job.reset();
         lock.lock();
     }
+    std::erase(working_, &faults::whereabouts());
+    changed_.notify_all();
 }
 
 }  // namespace nsq::http

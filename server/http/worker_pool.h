@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -8,6 +9,8 @@
 #include <string>
 #include <thread>
 #include <vector>
+
+#include "faults/calling.h"
 
 namespace nsq::http {
 
@@ -34,8 +37,12 @@ public:
     /// THREAD: main.
     void start();
 
-    /// Lets the jobs that were accepted run, and joins the threads. THREAD: main.
-    void stop();
+    /// Lets the jobs that were accepted run, and joins the threads. False when that takes longer than
+    /// `limit`: the pool must stay until the process ends. THREAD: main.
+    bool stop(std::chrono::milliseconds limit = faults::kForever);
+
+    /// Whose code the jobs that run are in: one of them. Null: the server's own, or none runs. THREAD: main.
+    faults::CodeOwner* busyWith();
 
     /// False, and the job is not kept, when the queue is full or the pool is stopping. THREAD: any.
     bool submit(std::shared_ptr<Job> job);
@@ -46,8 +53,9 @@ private:
     const int threadCount_;
     const std::size_t queueLimit_;
     const std::string name_;
-    std::mutex mutex_;  ///< guards the next three
+    std::mutex mutex_;  ///< guards the next four
     std::condition_variable changed_;
+    std::vector<const faults::Whereabouts*> working_;  ///< of the threads that have not ended
     std::deque<std::shared_ptr<Job>> queue_;
     bool stopping_ = false;
     std::vector<std::thread> threads_;  ///< THREAD: main

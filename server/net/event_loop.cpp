@@ -1,5 +1,6 @@
 #include "net/event_loop.h"
 
+#include <fmt/format.h>
 #include <pthread.h>
 
 #include <algorithm>
@@ -8,8 +9,8 @@
 #include <optional>
 #include <utility>
 
+#include "faults/exception_text.h"
 #include "net/blocked_signals.h"
-#include "net/exception_text.h"
 
 namespace nsq::net {
 
@@ -24,8 +25,9 @@ constexpr sdk::Clock::duration kLateTime = std::chrono::milliseconds{1};
 
 }  // namespace
 
-EventLoop::EventLoop(std::string name, spdlog::logger& logger, const TlsContext* tls)
-    : name_(std::move(name)), state_(logger, tls) {}
+EventLoop::EventLoop(std::string name, spdlog::logger& logger, const ConnectionSettings& settings,
+                     faults::CodeOwners* owners)
+    : name_(std::move(name)), owners_(owners), state_(logger, settings) {}
 
 EventLoop::~EventLoop() {
     stop();
@@ -37,10 +39,19 @@ void EventLoop::start() {
     pthread_setname_np(thread_.native_handle(), name_.c_str());
 }
 
-void EventLoop::stop() {
-    if (!thread_.joinable()) return;
+bool EventLoop::stop(std::chrono::milliseconds limit) {
+    if (!thread_.joinable()) return true;
     submit([this] { stopping_ = true; });
-    thread_.join();
+    if (running_.waitFor(limit)) {
+        thread_.join();
+        return true;
+    }
+    const faults::Whereabouts* const thread = whereabouts_;
+    faults::CodeOwner* const owner =
+        thread == nullptr || owners_ == nullptr ? nullptr : faults::ownerOfCall(*thread, *owners_);
+    faults::reportHang(state_.logger, owner, name_ + " does not stop", limit);
+    thread_.detach();
+    return false;
 }
 
 bool EventLoop::submit(std::function<void()> work) {
@@ -76,8 +87,10 @@ void EventLoop::runSubmitted() {
 
 void EventLoop::run() {
     enter();
+    whereabouts_ = &faults::whereabouts();
     while (!stopping_) turn();
     shutDown();
+    running_.arrive();
 }
 
 void EventLoop::turn() {
@@ -172,13 +185,30 @@ bool EventLoop::runResumed() {
 }
 
 void EventLoop::runTask(sdk::LoopTask& task) {
+    // Not of the task any more once it has run: it may be gone.
+    const void* const code = faults::codeOf(&task);
+    const faults::Caller caller{nullptr, connectionOf(task)};
+    const faults::Calling calling(code);
     try {
         task.run();
     } catch (...) {
-        // A bug, but not one to lose every other connection for.
-        state_.logger.error("{}: a task failed: {}", name_, exceptionText());
+        onFault(caller, code, "a task");
     }
     endClosed();
+}
+
+/// A bug, but not one to lose every other connection for.
+void EventLoop::onFault(faults::Caller caller, const void* code, std::string_view what) {
+    const auto failed =
+        std::ranges::find(connections_, caller.connection,
+                          [](SocketConnection& each) -> const sdk::Connection* { return &each; });
+    if (failed != connections_.end()) return failed->fail(what);
+    const std::string text = fmt::format("{}: {}", what, faults::exceptionText());
+    faults::CodeOwner* owner = caller.owner;
+    if (owner == nullptr && owners_ != nullptr) owner = owners_->ofAddress(code);
+    if (owner == nullptr) return state_.logger.error("{}: failed: {}", name_, text);
+    state_.logger.error("{}: plugin {} failed: {}", name_, owner->name(), text);
+    owner->failed(text);
 }
 
 void EventLoop::endClosed() {

@@ -2,13 +2,18 @@
 
 #include <spdlog/logger.h>
 
+#include <atomic>
+#include <chrono>
 #include <functional>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
+#include "faults/calling.h"
 #include "net/accepted.h"
+#include "net/countdown.h"
 #include "net/loop_state.h"
 #include "net/socket_connection.h"
 #include "net/task_loop.h"
@@ -22,19 +27,24 @@ namespace nsq::net {
 ///
 /// Without work it sleeps until the next timer. On a turn's way nothing is allocated.
 /// THREAD: main for start and stop, the loop for what sdk::Loop says so; else any.
-class EventLoop final : public TaskLoop {
+class EventLoop final : public TaskLoop, public faults::FaultHandler {
 public:
     /// `name` is the thread's: 15 characters at most. `logger` outlives the loop and is safe from any thread.
-    /// So does `tls`; null: no connection can have TLS.
-    EventLoop(std::string name, spdlog::logger& logger, const TlsContext* tls = nullptr);
+    /// So do `owners`, which knows whose code the tasks are; null: it is not told.
+    EventLoop(std::string name, spdlog::logger& logger, const ConnectionSettings& settings = {},
+              faults::CodeOwners* owners = nullptr);
     ~EventLoop();
 
     void start();
 
-    /// Closes all connections as they are, runs what is queued and joins the thread. Once only.
-    void stop();
+    /// Closes all connections as they are, runs what is queued and joins the thread. Once only. False when
+    /// that takes longer than `limit`: the log tells whose code the thread is in, and the loop and all that
+    /// it uses must stay until the process ends.
+    bool stop(std::chrono::milliseconds limit = faults::kForever);
 
     sdk::Clock::time_point now() const override { return state_.now; }
+
+    void onFault(faults::Caller caller, const void* code, std::string_view what) override;
 
     /// Runs `work` on the loop's thread, in the order of the calls: for rare things. False, and `work` is
     /// dropped, when the loop has stopped.
@@ -93,6 +103,7 @@ private:
     void shutDown();
 
     const std::string name_;
+    faults::CodeOwners* const owners_;
     LoopState state_;
     SocketConnection::List connections_;
     std::vector<Waiter> waiters_;
@@ -103,6 +114,8 @@ private:
     std::vector<std::function<void()>> submitted_;
     bool stopped_ = false;
 
+    Countdown running_{1};                                          ///< arrives when the thread ends
+    std::atomic<const faults::Whereabouts*> whereabouts_{nullptr};  ///< the thread's
     std::thread thread_;
 };
 

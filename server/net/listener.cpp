@@ -21,8 +21,8 @@
 #include <system_error>
 #include <utility>
 
+#include "faults/exception_text.h"
 #include "net/blocked_signals.h"
-#include "net/exception_text.h"
 
 namespace nsq::net {
 
@@ -211,7 +211,7 @@ void Listener::handOver(Fd socket, std::string remoteAddress) {
                            isUnix_});
     } catch (...) {
         // Out of memory: this connection is closed, the next may fare better.
-        logger_.error("cannot serve a connection: {}", exceptionText());
+        logger_.error("cannot serve a connection: {}", faults::exceptionText());
     }
 }
 

@@ -28,9 +28,10 @@ struct Answers {
 
 }  // namespace
 
-LoopGroup::LoopGroup(int threads, spdlog::logger& logger, const TlsContext* tls) {
+LoopGroup::LoopGroup(int threads, spdlog::logger& logger, const ConnectionSettings& settings,
+                     faults::CodeOwners* owners) {
     for (int i = 0; i < std::max(threads, 1); ++i) {
-        loops_.push_back(std::make_unique<EventLoop>("loop-" + std::to_string(i), logger, tls));
+        loops_.push_back(std::make_unique<EventLoop>("loop-" + std::to_string(i), logger, settings, owners));
     }
 }
 
@@ -42,8 +43,10 @@ void LoopGroup::start() {
     for (const auto& loop : loops_) loop->start();
 }
 
-void LoopGroup::stop() {
-    for (const auto& loop : loops_) loop->stop();
+bool LoopGroup::stop(std::chrono::milliseconds limit) {
+    bool stopped = true;
+    for (const auto& loop : loops_) stopped = loop->stop(limit) && stopped;
+    return stopped;
 }
 
 EventLoop& LoopGroup::next() {
@@ -75,18 +78,18 @@ void LoopGroup::closeConnections(std::chrono::milliseconds limit) {
     closeConnections(ConnectionKind::kHttp, std::max(left, 0ms));
 }
 
-void LoopGroup::closeConnections(ConnectionKind kind, std::chrono::milliseconds limit) {
+bool LoopGroup::closeConnections(ConnectionKind kind, std::chrono::milliseconds limit) {
     const auto closed = std::make_shared<Countdown>(loops_.size());
     for (const auto& loop : loops_) {
         const bool asked = loop->submit(
             [closed, kind, &loop = *loop] { loop.closeAll(kind, [closed] { closed->arrive(); }); });
         if (!asked) closed->arrive();
     }
-    if (closed->waitFor(limit)) return;
+    if (closed->waitFor(limit)) return true;
     for (const auto& loop : loops_) {
         loop->submit([kind, &loop = *loop] { loop.dropAll(kind, "it was not closed in time"); });
     }
-    closed->waitFor(kAnswerTimeout);
+    return closed->waitFor(kAnswerTimeout);
 }
 
 }  // namespace nsq::net

@@ -19,9 +19,10 @@ namespace nsq::net {
 /// THREAD: main; next and clients: any, but clients not a loop.
 class LoopGroup {
 public:
-    /// `threads` is at least 1. `logger` outlives the group and is safe from any thread. So does `tls`; null:
-    /// no connection can have TLS. Throws std::system_error when the process has no descriptor left.
-    LoopGroup(int threads, spdlog::logger& logger, const TlsContext* tls = nullptr);
+    /// `threads` is at least 1. `logger` outlives the group and is safe from any thread. So does `owners`;
+    /// see EventLoop. Throws std::system_error when the process has no descriptor left.
+    LoopGroup(int threads, spdlog::logger& logger, const ConnectionSettings& settings = {},
+              faults::CodeOwners* owners = nullptr);
 
     /// Stops, if that was not done.
     ~LoopGroup();
@@ -29,7 +30,8 @@ public:
     void start();
 
     /// Closes what is left as it is and joins the threads; every session is destroyed on its own. Once only.
-    void stop();
+    /// False when a loop has not stopped after `limit`; see EventLoop.
+    bool stop(std::chrono::milliseconds limit = faults::kForever);
 
     /// The loops in turns.
     EventLoop& next();
@@ -41,9 +43,9 @@ public:
     std::vector<sdk::ClientStats> clients();
 
     /// Closes every connection once its output is sent. Returns when all are closed; those that are not after
-    /// `limit` are closed as they are.
+    /// `limit` are closed as they are. False when a loop does not even do that in a second.
     void closeConnections(std::chrono::milliseconds limit = std::chrono::seconds{5});
-    void closeConnections(ConnectionKind kind, std::chrono::milliseconds limit = std::chrono::seconds{5});
+    bool closeConnections(ConnectionKind kind, std::chrono::milliseconds limit = std::chrono::seconds{5});
 
 private:
     std::vector<std::unique_ptr<EventLoop>> loops_;

@@ -4,6 +4,7 @@
 #include <sys/uio.h>
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -38,9 +39,23 @@ private:
     std::unique_ptr<std::byte[]> memory_ = std::make_unique_for_overwrite<std::byte[]>(kHeadroom + kReadSize);
 };
 
+/// What all connections are kept to.
+struct ConnectionSettings {
+    const TlsContext* tls = nullptr;  ///< null: no connection can have TLS. Outlives the loops
+
+    /// The most bytes that wait to be sent to a client of a protocol before its session is stopped: see
+    /// sdk::Output. No limit for HTTP, whose responses are as large as they are.
+    std::size_t maxOutput = static_cast<std::size_t>(-1);
+
+    /// How long a session may use up nothing of an input that is longer than its maxPending() (chosen: five
+    /// times nsqd's client timeout). V2 waits that long for the disk or an auth server only when those hang.
+    std::chrono::milliseconds maxStalled = std::chrono::minutes{5};
+};
+
 /// What the connections of one loop share. THREAD: the loop.
 struct LoopState {
-    LoopState(spdlog::logger& theLogger, const TlsContext* theTls) : logger(theLogger), tls(theTls) {}
+    LoopState(spdlog::logger& theLogger, const ConnectionSettings& theSettings)
+        : logger(theLogger), settings(theSettings) {}
 
     /// True if no connection has anything to do before something happens.
     bool idle() const {
@@ -48,7 +63,7 @@ struct LoopState {
     }
 
     spdlog::logger& logger;
-    const TlsContext* const tls;  ///< null: the server has no certificate
+    const ConnectionSettings settings;
     Poller poller;
     TimerQueue timers;
     ReadBuffer readBuffer;

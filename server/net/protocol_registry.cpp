@@ -26,27 +26,38 @@ std::string printable(const sdk::Magic& magic) {
 
 }  // namespace
 
-sdk::Result<void> ProtocolRegistry::add(sdk::Magic magic, std::shared_ptr<sdk::Protocol> protocol) {
-    const auto [found, isNew] = protocols_.try_emplace(magic, protocol);
+sdk::Result<void> ProtocolRegistry::add(sdk::Magic magic, std::shared_ptr<sdk::Protocol> protocol,
+                                        faults::CodeOwner* owner) {
+    const auto [found, isNew] = protocols_.try_emplace(magic, Registered{protocol, owner});
     if (isNew) return {};
     return sdk::Error{sdk::ErrorCode::kInvalid,
                       fmt::format("protocol {} wants the magic \"{}\", which protocol {} has already",
-                                  protocol->name(), printable(magic), found->second->name())};
+                                  protocol->name(), printable(magic), found->second.protocol->name())};
 }
 
 std::vector<ProtocolRegistry::Entry> ProtocolRegistry::list() const {
     std::vector<Entry> entries;
-    for (const auto& [magic, protocol] : protocols_) entries.push_back({magic, protocol->name()});
+    for (const auto& [magic, registered] : protocols_)
+        entries.push_back({magic, registered.protocol->name()});
     return entries;
 }
 
 std::unique_ptr<sdk::Session> ProtocolRegistry::open(sdk::Connection& connection, sdk::Bytes first) {
+    if (const Registered* found = find(first)) return found->protocol->createSession(connection);
+    writeErrorFrame(connection.output(), "E_BAD_PROTOCOL");
+    return nullptr;
+}
+
+faults::CodeOwner* ProtocolRegistry::ownerOf(sdk::Bytes first) const {
+    const Registered* found = find(first);
+    return found == nullptr ? nullptr : found->owner;
+}
+
+const ProtocolRegistry::Registered* ProtocolRegistry::find(sdk::Bytes first) const {
     sdk::Magic magic;
     std::ranges::copy(sdk::asText(first).substr(0, magic.size()), magic.begin());
     const auto found = protocols_.find(magic);
-    if (found != protocols_.end()) return found->second->createSession(connection);
-    writeErrorFrame(connection.output(), "E_BAD_PROTOCOL");
-    return nullptr;
+    return found == protocols_.end() ? nullptr : &found->second;
 }
 
 }  // namespace nsq::net

@@ -20,17 +20,27 @@ public:
         std::string_view protocol;  ///< its name
     };
 
-    /// kInvalid: the magic is taken, the text says by which protocol.
-    sdk::Result<void> add(sdk::Magic magic, std::shared_ptr<sdk::Protocol> protocol);
+    /// kInvalid: the magic is taken, the text says by which protocol. `owner`, whose code the protocol is,
+    /// outlives the registry.
+    sdk::Result<void> add(sdk::Magic magic, std::shared_ptr<sdk::Protocol> protocol,
+                          faults::CodeOwner* owner = nullptr);
 
     /// All of them, sorted by magic.
     std::vector<Entry> list() const;
 
     std::size_t bytesNeeded() const override { return std::tuple_size_v<sdk::Magic>; }
     std::unique_ptr<sdk::Session> open(sdk::Connection& connection, sdk::Bytes first) override;
+    faults::CodeOwner* ownerOf(sdk::Bytes first) const override;
 
 private:
-    std::map<sdk::Magic, std::shared_ptr<sdk::Protocol>> protocols_;
+    struct Registered {
+        std::shared_ptr<sdk::Protocol> protocol;
+        faults::CodeOwner* owner;
+    };
+
+    const Registered* find(sdk::Bytes first) const;
+
+    std::map<sdk::Magic, Registered> protocols_;
 };
 
 }  // namespace nsq::net

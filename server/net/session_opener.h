@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 
+#include "faults/code_owners.h"
 #include "nsq/sdk/bytes.h"
 #include "nsq/sdk/connection.h"
 #include "nsq/sdk/session.h"
@@ -26,6 +27,12 @@ public:
     /// written into the connection's output is sent, and the connection closes. So does an exception, which
     /// is logged.
     virtual std::unique_ptr<sdk::Session> open(sdk::Connection& connection, sdk::Bytes first) = 0;
+
+    /// Whose code open() calls for these first bytes, and the session's from then on; null: the server's own.
+    virtual faults::CodeOwner* ownerOf(sdk::Bytes first) const {
+        static_cast<void>(first);
+        return nullptr;
+    }
 
 protected:
     ~SessionOpener() = default;

@@ -1,5 +1,6 @@
 #include "net/socket_connection.h"
 
+#include <fmt/format.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -7,7 +8,7 @@
 #include <system_error>
 #include <utility>
 
-#include "net/exception_text.h"
+#include "faults/exception_text.h"
 
 namespace nsq::net {
 
@@ -40,7 +41,9 @@ constexpr auto kDrainTimeout = 1s;
 }  // namespace
 
 SocketConnection::SocketConnection(Accepted accepted, sdk::Loop& loop, LoopState& state)
-    : accepted_(std::move(accepted)), loop_(loop), state_(state), lastReadAt_(state.now) {}
+    : accepted_(std::move(accepted)), loop_(loop), state_(state), lastReadAt_(state.now) {
+    if (kind() == ConnectionKind::kProtocol) output_.limit(state.settings.maxOutput);
+}
 
 void SocketConnection::start(List::iterator self) {
     self_ = self;
@@ -50,8 +53,14 @@ void SocketConnection::start(List::iterator self) {
                             std::generic_category().message(errno));
         return die("not watched");
     }
-    state_.timers.set(ownTimer_, state_.now + accepted_.firstBytesTimeout);
+    limitTime(state_.now + accepted_.firstBytesTimeout);
     if (accepted_.transport == Transport::kTls) guarded([this] { startTls(); });
+}
+
+/// Replaces the limit before, whatever it was for.
+void SocketConnection::limitTime(sdk::Clock::time_point until) {
+    stallTimed_ = false;
+    state_.timers.set(ownTimer_, until);
 }
 
 sdk::Output& SocketConnection::output() {
@@ -86,7 +95,7 @@ void SocketConnection::close(std::string_view reason) {
     state_.logger.debug("{}: closing: {}", remoteAddress(), reason);
     phase_ = Phase::kFlushing;
     sessionTimer_.clear();
-    state_.timers.set(ownTimer_, state_.now + kCloseTimeout);
+    limitTime(state_.now + kCloseTimeout);
     state_.closed.add(closed_);
     state_.touched.add(touched_);
 }
@@ -102,22 +111,26 @@ void SocketConnection::die(std::string_view reason) {
 }
 
 void SocketConnection::endSession() {
-    session_.reset();
+    if (session_ && owner_ != nullptr) owner_->connectionClosed();
+    {
+        const faults::Calling calling(faults::Caller{owner_, this});
+        session_.reset();
+    }
     input_.clear();
     if (phase_ != Phase::kDead) updateInterest();
 }
 
-void SocketConnection::fail() {
-    const std::string text = exceptionText();
-    sdk::ClientStats stats;
-    try {
-        if (session_) session_->describe(stats);
-    } catch (...) {
-        stats.protocol.clear();
-    }
-    state_.logger.error("{}: the {} session failed and is closed: {}", remoteAddress(),
-                        stats.protocol.empty() ? "new" : stats.protocol, text);
+void SocketConnection::fail(std::string_view what) {
+    const std::string text =
+        what.empty() ? faults::exceptionText() : fmt::format("{}: {}", what, faults::exceptionText());
+    state_.logger.error("{}: the {} session failed and is closed: {}", remoteAddress(), ownerName(), text);
+    if (owner_ != nullptr) owner_->failed(text);
     close("its session failed");
+}
+
+std::string_view SocketConnection::ownerName() const {
+    if (owner_ != nullptr) return owner_->name();
+    return kind() == ConnectionKind::kHttp ? "HTTP" : "new";
 }
 
 void SocketConnection::onEvents(std::uint32_t events) {
@@ -130,7 +143,7 @@ void SocketConnection::onEvents(std::uint32_t events) {
     } else if ((events & EPOLLRDHUP) != 0) {
         // There may be more to read. The session gets a while to come to it.
         hungUp_ = true;
-        state_.timers.set(ownTimer_, state_.now + kCloseTimeout);
+        limitTime(state_.now + kCloseTimeout);
         updateInterest();
     }
 }
@@ -140,6 +153,7 @@ void SocketConnection::onTimer(const Timer& timer) {
     if (filters_ && filters_->isHandshaking && phase_ <= Phase::kOpen) {
         return filterFailed("the TLS handshake was not done in time");
     }
+    if (std::exchange(stallTimed_, false)) return onStalled();
     if (phase_ == Phase::kOpen) return close("the client hung up");
     die(phase_ == Phase::kOpening ? "the client sent nothing in time" : "the client does not read");
 }
@@ -186,13 +200,14 @@ void SocketConnection::receive(std::size_t count) {
     } else {
         input_.consume(used);
     }
-    pauseOrGoOn();
+    pauseOrGoOn(used > 0);
 }
 
 /// False as long as there is no session.
 bool SocketConnection::openSession(sdk::Bytes data) {
     const std::size_t needed = accepted_.opener.bytesNeeded();
     if (data.size() < needed) return false;
+    owner_ = accepted_.opener.ownerOf(data.first(needed));
     guarded([&] { session_ = accepted_.opener.open(*this, data.first(needed)); });
     if (phase_ != Phase::kOpening) return false;
     if (!session_) {
@@ -200,6 +215,7 @@ bool SocketConnection::openSession(sdk::Bytes data) {
         return false;
     }
     phase_ = Phase::kOpen;
+    if (owner_ != nullptr) owner_->connectionOpened();
     ownTimer_.clear();
     return true;
 }
@@ -216,7 +232,8 @@ std::size_t SocketConnection::giveData(sdk::Bytes data) {
     return data.size();
 }
 
-void SocketConnection::pauseOrGoOn() {
+/// After the session was given its input. `progress`: it used some of it.
+void SocketConnection::pauseOrGoOn(bool progress) {
     if (!session_) return;
     if (!input_.empty()) guarded([this] { maxPending_ = session_->maxPending(); });
     paused_ = input_.size() > maxPending_;
@@ -224,8 +241,30 @@ void SocketConnection::pauseOrGoOn() {
         hungUp_ = false;
         ownTimer_.clear();
     }
+    watchPause(progress);
     if (filters_) scheduleDecoding();
     updateInterest();
+}
+
+/// A pause has an end, counted from when the session last used something. After the client's end another
+/// limit holds already.
+void SocketConnection::watchPause(bool progress) {
+    if (kind() == ConnectionKind::kHttp) return;  // its handlers take the time they need
+    if (paused_ && !hungUp_ && !inputEnded_ && (progress || !stallTimed_)) {
+        limitTime(state_.now + state_.settings.maxStalled);
+        stallTimed_ = true;
+    } else if (!paused_ && std::exchange(stallTimed_, false)) {
+        ownTimer_.clear();
+    }
+}
+
+void SocketConnection::onStalled() {
+    // A client that does not take its output may keep the session from going on.
+    if (outputRoom() == 0) return watchPause(true);
+    const std::string text = fmt::format("it left {} bytes unused for too long", input_.size());
+    state_.logger.error("{}: the {} session is stuck and is closed: {}", remoteAddress(), ownerName(), text);
+    if (owner_ != nullptr) owner_->failed(text);
+    close("its session is stuck");
 }
 
 void SocketConnection::callResumed() {
@@ -233,7 +272,7 @@ void SocketConnection::callResumed() {
     const std::size_t used = giveData(input_.bytes());
     if (phase_ != Phase::kOpen) return;
     input_.consume(used);
-    pauseOrGoOn();
+    pauseOrGoOn(used > 0);
 }
 
 void SocketConnection::callDrained() {
@@ -246,7 +285,7 @@ void SocketConnection::endInput() {
     if (session_) guarded([&] { goesOn = session_->onInputEnd(); });
     if (phase_ > Phase::kOpen) return;
     if (!goesOn) return close("the client hung up");
-    state_.timers.set(ownTimer_, state_.now + kCloseTimeout);
+    limitTime(state_.now + kCloseTimeout);
 }
 
 std::uint32_t SocketConnection::wantedEvents() const {
@@ -307,7 +346,7 @@ void SocketConnection::finishFlush() {
     if (inputEnded_) return die("all is sent");
     ::shutdown(accepted_.socket.get(), SHUT_WR);
     phase_ = Phase::kDraining;
-    state_.timers.set(ownTimer_, std::min(ownTimer_.when(), state_.now + kDrainTimeout));
+    limitTime(std::min(ownTimer_.when(), state_.now + kDrainTimeout));
     updateInterest();
 }
 

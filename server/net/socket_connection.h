@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "faults/calling.h"
 #include "net/accepted.h"
 #include "net/connection_filters.h"
 #include "net/input_buffer.h"
@@ -71,6 +72,10 @@ public:
     /// Closes without sending what is left.
     void die(std::string_view reason);
 
+    /// Within a catch block: logs that the session failed, in `what` if that is not one of its own calls, and
+    /// closes.
+    void fail(std::string_view what = {});
+
     /// Appends the client, if it has a session.
     void describe(std::vector<sdk::ClientStats>& clients);
 
@@ -81,7 +86,11 @@ private:
     void receive(std::size_t count);
     bool openSession(sdk::Bytes first);
     std::size_t giveData(sdk::Bytes data);
-    void pauseOrGoOn();
+    void limitTime(sdk::Clock::time_point until);
+    void pauseOrGoOn(bool progress);
+    void watchPause(bool progress);
+    void onStalled();
+    std::string_view ownerName() const;
     void updateInterest();
     std::uint32_t wantedEvents() const;
     sdk::Output& outgoing() { return filters_ ? filters_->chain.wire() : output_; }
@@ -102,13 +111,13 @@ private:
     /// Calls the session; an exception out of it is logged and closes the connection.
     template <typename Call>
     void guarded(Call call) {
+        const faults::Calling calling(faults::Caller{owner_, this});
         try {
             call();
         } catch (...) {
             fail();
         }
     }
-    void fail();
 
     /// Calls what gives the session a read and returns its bytes: a client of costly commands gets the loop
     /// in short parts.
@@ -124,6 +133,7 @@ private:
     sdk::Loop& loop_;
     LoopState& state_;
     List::iterator self_;
+    faults::CodeOwner* owner_ = nullptr;  ///< whose code the session is; null: the server's own, or none yet
     sdk::Output output_;
     InputBuffer input_;
     std::unique_ptr<ConnectionFilters> filters_;  ///< null: the socket's bytes are the session's
@@ -135,13 +145,15 @@ private:
     std::uint32_t readSize_ = ReadBuffer::kReadSize;  ///< bytes given to the session at once, at most
     std::size_t maxPending_ = 0;                      ///< Session::maxPending when it last left something
     bool paused_ = false;                             ///< the session left more than it may hope to use
+    bool stallTimed_ = false;                         ///< ownTimer_ limits how long it is paused
     bool inputEnded_ = false;                         ///< the client closed its side, and all before was read
     bool hungUp_ = false;      ///< the client closed its side while the input was paused
     bool shortWrite_ = false;  ///< the kernel took less than there was
     bool starved_ = false;     ///< outputRoom() was 0, and onOutputDrained was not called since
 
     Timer sessionTimer_{*this};
-    Timer ownTimer_{*this};  ///< limits the handshake, opening, waiting after the client's end, and closing
+    Timer ownTimer_{
+        *this};  ///< limits the handshake, opening, a pause, waiting after the client's end, closing
     WorkHook drained_{*this};
     WorkHook resumed_{*this};
     WorkHook closed_{*this};

@@ -4,8 +4,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "faults/exception_text.h"
 #include "net/deflate_codec.h"
-#include "net/exception_text.h"
 #include "net/snappy_codec.h"
 #include "net/socket_connection.h"
 
@@ -27,12 +27,12 @@ ConnectionFilters& SocketConnection::addFilter() {
 
 void SocketConnection::startTls() {
     if (phase_ > Phase::kOpen) return;
-    if (state_.tls == nullptr) throw std::logic_error("the server has no certificate for TLS");
+    if (state_.settings.tls == nullptr) throw std::logic_error("the server has no certificate for TLS");
     ConnectionFilters& filters = addFilter();
-    filters.chain.startTls(*state_.tls, output_);
+    filters.chain.startTls(*state_.settings.tls, output_);
     filters.isHandshaking = true;
     filters.added = session_ != nullptr;
-    state_.timers.set(ownTimer_, state_.now + kHandshakeTimeout);
+    limitTime(state_.now + kHandshakeTimeout);
     state_.touched.add(touched_);
 }
 
@@ -95,7 +95,7 @@ void SocketConnection::takeNoticeOfHandshake() {
     filters_->isHandshaking = false;
     state_.touched.add(touched_);  // what waited for it
     if (phase_ == Phase::kOpening) {
-        state_.timers.set(ownTimer_, state_.now + accepted_.firstBytesTimeout);
+        limitTime(state_.now + accepted_.firstBytesTimeout);
     } else {
         ownTimer_.clear();
     }
@@ -132,7 +132,7 @@ bool SocketConnection::encodeSome() {
                                {state_.readBuffer.body(), FilterChain::kPiece});
         return true;
     } catch (...) {
-        die(exceptionText());
+        die(faults::exceptionText());
         return false;
     }
 }

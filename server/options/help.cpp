@@ -19,7 +19,7 @@ constexpr std::string_view kUsage =
 
 constexpr std::string_view kExitCodes =
     "\n"
-    "Exit codes: 0 stopped as asked; 1 failed at run time or a plugin was refused; 2 bad option or\n"
+    "Exit codes: 0 stopped as asked; 1 failed at run time, or a plugin was refused or hung; 2 bad option or\n"
     "configuration file; 3 cannot listen on an address; 4 cannot use the data directory.\n";
 
 std::string usageOf(const OptionSpec& spec) {

@@ -463,6 +463,15 @@ const OptionSpec kTable[] = {
      "directory where plugins are looked for first",
      "that of the installation",
      {}},
+    {"plugin-timeout",
+     "plugin_timeout",
+     G::kPlugins,
+     &O::pluginTimeout,
+     "how long each plugin may take to start and to stop, and its code to return when the server stops: "
+     "longer "
+     "fails the start, or is left behind with exit code 1 when all is saved",
+     {},
+     kPositiveTime},
 
     {"verbose", "verbose", G::kIgnored, &O::verbose, "has an effect with --version only", {}, {}},
     {"worker-id", "worker_id", G::kIgnored, &O::workerId, "no effect; use --node-id", {}, {}},

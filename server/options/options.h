@@ -102,6 +102,7 @@ struct Options {
     bool httpApi = true;
     std::vector<std::string> plugins;
     std::string pluginDir;
+    Duration pluginTimeout = std::chrono::seconds(10);
     std::map<std::string, PluginSettings> pluginSettings;  ///< by plugin; only from the configuration file
 
     bool verbose = false;

@@ -4,12 +4,14 @@
 #include <Poco/Util/AbstractConfiguration.h>
 #include <spdlog/logger.h>
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "faults/code_owners.h"
 #include "nsq/sdk/host.h"
 #include "nsq/sdk/http.h"
 #include "nsq/sdk/protocol.h"
@@ -21,6 +23,8 @@ namespace nsq::plugin {
 /// callback is set and has the contract of the sdk::Host or sdk::Registrar function of its name.
 struct HostContext {
     spdlog::logger& logger;
+    faults::CodeOwners& owners;               ///< gets each plugin
+    std::chrono::milliseconds pluginTimeout;  ///< for each start, stop and end
     sdk::Broker& broker;
     const sdk::Limits& limits;
     const sdk::ServerInfo& info;
@@ -30,11 +34,13 @@ struct HostContext {
     std::function<sdk::Result<Poco::Dynamic::Var>(std::string_view name)> option;
     std::function<sdk::Result<void>(std::string_view name, std::string_view value)> setOption;
     std::function<std::vector<sdk::ClientStats>()> clients;
+    std::function<std::vector<sdk::PluginStats>()> plugins;
     sdk::Authorizer& authorizer;
 
     /// What these are given stays safe to destroy after the plugin is gone. Their errors name the magic or
     /// route.
-    std::function<sdk::Result<void>(sdk::Magic, std::shared_ptr<sdk::Protocol>)> addProtocol;
+    std::function<sdk::Result<void>(sdk::Magic, std::shared_ptr<sdk::Protocol>, faults::CodeOwner&)>
+        addProtocol;
     std::function<sdk::Result<void>(sdk::HttpRoute)> addRoute;
     std::function<void(sdk::HttpFallback)> setFallback;  ///< called at most once
 };
@@ -57,6 +63,7 @@ public:
     }
     std::vector<sdk::ClientStats> clients() override { return context_.clients(); }
     sdk::Authorizer& authorizer() override { return context_.authorizer; }
+    std::vector<sdk::PluginStats> plugins() override { return context_.plugins(); }
 
 private:
     const HostContext& context_;

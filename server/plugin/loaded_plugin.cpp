@@ -3,8 +3,12 @@
 #include <spdlog/fmt/fmt.h>
 
 #include <algorithm>
+#include <chrono>
+#include <mutex>
 
-#include "plugin/exception_text.h"
+#include "faults/calling.h"
+#include "faults/exception_text.h"
+#include "plugin/timed_call.h"
 
 namespace nsq::plugin {
 
@@ -14,18 +18,15 @@ using sdk::Result;
 
 namespace {
 
-/// Plugin::start, with its exceptions as errors.
-Result<void> callStart(sdk::Plugin& plugin, sdk::Host& host, sdk::Registrar& registrar) {
-    try {
-        return plugin.start(host, registrar);
-    } catch (...) {
-        return Error{ErrorCode::kInternal, exceptionText()};
-    }
+/// Within a Registration's call that comes after its start was given up.
+Error tooLate() {
+    return {ErrorCode::kExiting, "start has taken too long"};
 }
 
 }  // namespace
 
-/// What one plugin registers in its start. Keeps the first refusal.
+/// What one plugin registers in its start. Keeps the first refusal. THREAD: the one that calls start;
+/// close: any.
 class LoadedPlugin::Registration final : public sdk::Registrar {
 public:
     Registration(LoadedPlugin& plugin, const HostContext& context,
@@ -33,13 +34,15 @@ public:
         : plugin_(plugin), context_(context), all_(all), haveFallback_(haveFallback) {}
 
     Result<void> addProtocol(sdk::Magic magic, std::shared_ptr<sdk::Protocol> protocol) override {
-        const std::string text = fmt::format("{:<4}", oneLine({magic.data(), magic.size()}));
+        const std::string text = fmt::format("{:<4}", faults::oneLine({magic.data(), magic.size()}));
         const std::string what = fmt::format("protocol magic \"{}\"", text);
         if (auto kind = needKind(sdk::kProtocolPlugin, what); !kind) return kind;
         if (protocol == nullptr) return refuse(what + " needs a protocol, has none");
-        auto hosted = std::make_shared<HostedProtocol>(std::move(protocol), plugin_.info_.name);
+        auto hosted = std::make_shared<HostedProtocol>(std::move(protocol), *plugin_.owner_);
+        const std::lock_guard lock(mutex_);
+        if (closed_) return tooLate();
         plugin_.protocols_.push_back(hosted);
-        if (auto added = context_.addProtocol(magic, std::move(hosted)); !added) {
+        if (auto added = context_.addProtocol(magic, std::move(hosted), *plugin_.owner_); !added) {
             return refuse(added.error().text + ownerOf(&LoadedPlugin::hasMagic, text));
         }
         plugin_.info_.magics.push_back(text);
@@ -47,11 +50,13 @@ public:
     }
 
     Result<void> addRoute(sdk::HttpRoute route) override {
-        const std::string text = oneLine(route.method + ' ' + route.path);
+        const std::string text = faults::oneLine(route.method + ' ' + route.path);
         const std::string what = "route " + text;
         if (auto kind = needKind(sdk::kHttpPlugin, what); !kind) return kind;
         if (!route.handler) return refuse(what + " needs a handler, has none");
-        auto hosted = std::make_shared<HostedHandler>(std::move(route.handler), plugin_.info_.name);
+        auto hosted = std::make_shared<HostedHandler>(std::move(route.handler), *plugin_.owner_);
+        const std::lock_guard lock(mutex_);
+        if (closed_) return tooLate();
         plugin_.handlers_.push_back(hosted);
         route.handler = [hosted](const sdk::HttpRequest& request) { return hosted->handle(request); };
         if (auto added = context_.addRoute(std::move(route)); !added) {
@@ -62,9 +67,26 @@ public:
     }
 
     void setFallback(sdk::HttpFallback fallback) override {
-        if (!needKind(sdk::kHttpPlugin, "the fallback") || haveFallback_) return;
+        if (!needKind(sdk::kHttpPlugin, "the fallback")) return;
+        const std::lock_guard lock(mutex_);
+        if (closed_ || haveFallback_) return;
         context_.setFallback(std::move(fallback));
         haveFallback_ = true;
+    }
+
+    Result<void> addStatistics(sdk::StatisticsSource source) override {
+        if (!source) return refuse("statistics need a function, have none");
+        const std::lock_guard lock(mutex_);
+        if (closed_) return tooLate();
+        plugin_.statistics_.push_back(
+            std::make_unique<HostedStatistics>(std::move(source), *plugin_.owner_, context_.logger));
+        return {};
+    }
+
+    /// Nothing is taken any more.
+    void close() {
+        const std::lock_guard lock(mutex_);
+        closed_ = true;
     }
 
     const std::optional<Error>& refusal() const { return refusal_; }
@@ -96,43 +118,98 @@ private:
     const std::vector<std::unique_ptr<LoadedPlugin>>& all_;
     bool& haveFallback_;
     std::optional<Error> refusal_;
+    std::mutex mutex_;  ///< guards closed_, and what is done to the plugin and the server until it is true
+    bool closed_ = false;
+};
+
+/// A start, which may go on after nobody waits for it any more.
+struct LoadedPlugin::Start {
+    Registration registration;
+    Result<void> result{};
+
+    void run(sdk::Plugin& plugin, sdk::Host& host) {
+        try {
+            result = plugin.start(host, registration);
+        } catch (...) {
+            result = Error{ErrorCode::kInternal, faults::exceptionText()};
+        }
+    }
 };
 
 LoadedPlugin::LoadedPlugin(std::filesystem::path file, const sdk::PluginDescriptor& descriptor,
                            boost::dll::shared_library library, std::unique_ptr<sdk::Plugin> plugin)
     : library_(std::move(library)),
-      info_{descriptor.name, oneLine(descriptor.version), std::move(file), {}, {}},
+      info_{descriptor.name, faults::oneLine(descriptor.version), std::move(file), {}, {}},
       kind_(descriptor.kind),
+      sdkMajor_(descriptor.sdkMajor),
+      sdkMinor_(descriptor.sdkMinor),
       plugin_(std::move(plugin)) {}
 
 Error LoadedPlugin::refusal(const std::string& text) const {
-    return {ErrorCode::kInvalid, fmt::format("plugin {}: {}", info_.file.string(), oneLine(text))};
+    return {ErrorCode::kInvalid, fmt::format("plugin {}: {}", info_.file.string(), faults::oneLine(text))};
 }
 
 Result<void> LoadedPlugin::start(const HostContext& context,
                                  const std::vector<std::unique_ptr<LoadedPlugin>>& all, bool& haveFallback) {
     host_.emplace(context, info_.name);
-    Registration registration(*this, context, all, haveFallback);
-    const Result<void> result = callStart(*plugin_, *host_, registration);
-    if (registration.refusal()) return refusal("start failed: " + registration.refusal()->text);
-    if (!result) return refusal("start failed: " + result.error().text);
+    owner_ = &context.owners.add(info_.name, info_.file.string());
+    const std::shared_ptr<Start> start{new Start{{*this, context, all, haveFallback}}};
+    if (!returnsWithin(context.pluginTimeout, [this, start] { start->run(*plugin_, *host_); })) {
+        start->registration.close();
+        owner_->hangs();
+        return refusal(fmt::format("start has taken {} s",
+                                   std::chrono::duration<double>(context.pluginTimeout).count()));
+    }
+    if (const auto& refused = start->registration.refusal()) return refusal("start failed: " + refused->text);
+    if (!start->result) return refusal("start failed: " + start->result.error().text);
     started_ = true;
     return {};
 }
 
-void LoadedPlugin::stop(spdlog::logger& logger) {
+void LoadedPlugin::stop(const HostContext& context) {
     if (!std::exchange(started_, false)) return;
-    try {
-        plugin_->stop();
-    } catch (...) {
-        logger.error("plugin {}: stop failed: {}", info_.file.string(), exceptionText());
-    }
+    if (isHanging())
+        return context.logger.error("PLUGIN: {}: not stopped, as its code still runs", info_.name);
+    const auto stop = [this, &context] {
+        const faults::Calling calling(faults::Caller{owner_});
+        try {
+            plugin_->stop();
+        } catch (...) {
+            const std::string text = "stop failed: " + faults::exceptionText();
+            context.logger.error("plugin {}: {}", info_.file.string(), text);
+            owner_->failed(text);
+        }
+    };
+    if (returnsWithin(context.pluginTimeout, stop)) return;
+    faults::reportHang(context.logger, owner_, "stop does not return", context.pluginTimeout);
 }
 
-void LoadedPlugin::destroy() {
-    for (const auto& protocol : protocols_) protocol->release();
-    for (const auto& handler : handlers_) handler->release();
-    plugin_.reset();
+void LoadedPlugin::destroy(const HostContext* context) {
+    if (isHanging()) return;
+    const auto destroy = [this] {
+        const faults::Calling calling(faults::Caller{owner_});
+        for (const auto& protocol : protocols_) protocol->release();
+        for (const auto& handler : handlers_) handler->release();
+        for (const auto& source : statistics_) source->release();
+        plugin_.reset();
+    };
+    if (context == nullptr) return destroy();
+    if (returnsWithin(context->pluginTimeout, destroy)) return;
+    faults::reportHang(context->logger, owner_, "its end does not come", context->pluginTimeout);
+}
+
+sdk::PluginStats LoadedPlugin::stats() const {
+    std::vector<sdk::Statistic> statistics;
+    for (const auto& source : statistics_) source->append(statistics);
+    sdk::PluginStats stats = statsOf(*owner_);  // its failures until now included
+    stats.version = info_.version;
+    stats.sdkMajor = sdkMajor_;
+    stats.sdkMinor = sdkMinor_;
+    stats.kind = kind_;
+    stats.magics = info_.magics;
+    stats.routes = info_.routes;
+    stats.statistics = std::move(statistics);
+    return stats;
 }
 
 bool LoadedPlugin::hasMagic(const std::string& magic) const {

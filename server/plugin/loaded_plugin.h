@@ -14,7 +14,8 @@
 
 namespace nsq::plugin {
 
-/// One plugin with all that belongs to it. Used by PluginHost only. THREAD: main.
+/// One plugin with all that belongs to it. Used by PluginHost only. When something of it does not return in
+/// time it must stay until the process ends. THREAD: main; stats: any.
 class LoadedPlugin {
 public:
     LoadedPlugin(std::filesystem::path file, const sdk::PluginDescriptor& descriptor,
@@ -25,18 +26,26 @@ public:
     /// `text` as the line that refuses this plugin.
     sdk::Error refusal(const std::string& text) const;
 
-    /// Fails if the plugin does, or if anything it registered was refused, even if it does not care.
+    /// Fails if the plugin does, takes too long, or if anything it registered was refused, even if it does
+    /// not care.
     sdk::Result<void> start(const HostContext& context, const std::vector<std::unique_ptr<LoadedPlugin>>& all,
                             bool& haveFallback);
 
     /// Does nothing unless started.
-    void stop(spdlog::logger& logger);
+    void stop(const HostContext& context);
 
-    /// Destroys everything that is the plugin's; only the mapped library is left.
-    void destroy();
+    /// Destroys everything that is the plugin's; only the mapped library is left. Nothing if it hangs.
+    /// `context` is null if there was no start.
+    void destroy(const HostContext* context);
+
+    /// Some of its code has not returned in time.
+    bool isHanging() const { return owner_ != nullptr && owner_->isHanging(); }
+
+    sdk::PluginStats stats() const;
 
 private:
     class Registration;
+    struct Start;
 
     bool hasMagic(const std::string& magic) const;
     bool hasRoute(const std::string& route) const;
@@ -44,11 +53,15 @@ private:
     boost::dll::shared_library library_;  ///< first, so that it goes last
     PluginInfo info_;
     std::uint32_t kind_;
+    std::uint32_t sdkMajor_;
+    std::uint32_t sdkMinor_;
     bool started_ = false;
+    faults::CodeOwner* owner_ = nullptr;  ///< from start on
     std::optional<HostFacade> host_;
     std::unique_ptr<sdk::Plugin> plugin_;
     std::vector<std::shared_ptr<HostedProtocol>> protocols_;
     std::vector<std::shared_ptr<HostedHandler>> handlers_;
+    std::vector<std::unique_ptr<HostedStatistics>> statistics_;
 };
 
 }  // namespace nsq::plugin

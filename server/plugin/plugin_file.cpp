@@ -7,8 +7,8 @@
 #include <cstring>
 #include <span>
 
+#include "faults/exception_text.h"
 #include "plugin/elf_file.h"
-#include "plugin/exception_text.h"
 
 namespace nsq::plugin {
 
@@ -22,6 +22,10 @@ using sdk::Result;
 /// Where Boost.DLL's alias macro puts its variables.
 constexpr std::string_view kAliasSection = "boostdll";
 
+/// SDK 1.0's descriptor, in bytes. Later minor versions add to it what is 0 in a plugin that is older.
+constexpr std::size_t kLeastDescriptor = 312;
+static_assert(offsetof(PluginDescriptor, version) + sizeof(PluginDescriptor::version) == kLeastDescriptor);
+
 Error reason(std::string text) {
     return {ErrorCode::kInvalid, std::move(text)};
 }
@@ -29,7 +33,7 @@ Error reason(std::string text) {
 /// A descriptor's text, for a message: it may be unterminated or not be text at all.
 template <std::size_t Size>
 std::string shown(const char (&text)[Size]) {
-    return oneLine({text, ::strnlen(text, Size)});
+    return faults::oneLine({text, ::strnlen(text, Size)});
 }
 
 template <std::size_t Size>
@@ -55,11 +59,15 @@ Result<void> checkVersion(const PluginDescriptor& descriptor) {
                                   descriptor.sdkMajor, descriptor.sdkMinor, sdk::kSdkMajor, sdk::kSdkMinor,
                                   sdk::kSdkMajor));
     }
-    if (descriptor.size < sizeof(PluginDescriptor)) {
-        return reason(
-            fmt::format("descriptor has {} bytes, needs {}", descriptor.size, sizeof(PluginDescriptor)));
+    if (descriptor.size < kLeastDescriptor) {
+        return reason(fmt::format("descriptor has {} bytes, needs {}", descriptor.size, kLeastDescriptor));
     }
     return {};
+}
+
+/// The bytes of a descriptor that both the plugin and this server know.
+std::size_t knownSize(const PluginDescriptor& descriptor) {
+    return std::min<std::size_t>(descriptor.size, sizeof descriptor);
 }
 
 /// The dlerror text out of Boost.DLL's wordy message, without the path, which the caller gives.
@@ -71,7 +79,7 @@ std::string loadErrorText(const std::filesystem::path& file, std::string_view te
     }
     const std::string prefix = file.string() + ": ";
     if (text.starts_with(prefix)) text.remove_prefix(prefix.size());
-    return oneLine(text);
+    return faults::oneLine(text);
 }
 
 }  // namespace
@@ -118,8 +126,8 @@ Result<PluginDescriptor> inspectPlugin(const std::filesystem::path& file) {
                                   offsetof(PluginDescriptor, kind)));
     }
     if (auto checked = checkDescriptor(descriptor); !checked) return checked.error();
-    if (size < sizeof descriptor) {
-        return reason(fmt::format("descriptor has {} bytes, needs {}", size, sizeof descriptor));
+    if (const std::size_t needed = knownSize(descriptor); size < needed) {
+        return reason(fmt::format("descriptor has {} bytes, needs {}", size, needed));
     }
 
     // Importing an alias dereferences it: anything else under that name would crash.
@@ -140,7 +148,7 @@ Result<boost::dll::shared_library> mapPlugin(const std::filesystem::path& file,
     try {
         library.load(file, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
         const auto& mapped = library.get<const PluginDescriptor>(sdk::kDescriptorSymbol);
-        if (std::memcmp(&mapped, &inspected, sizeof mapped) == 0) return library;
+        if (std::memcmp(&mapped, &inspected, knownSize(inspected)) == 0) return library;
     } catch (const std::exception& e) {
         return reason("cannot be loaded: " + loadErrorText(file, e.what()));
     }
@@ -155,7 +163,7 @@ Result<std::unique_ptr<sdk::Plugin>> makePlugin(const boost::dll::shared_library
         if (plugin == nullptr) return reason("its factory returned no plugin");
         return plugin;
     } catch (...) {
-        return reason("its factory failed: " + exceptionText());
+        return reason("its factory failed: " + faults::exceptionText());
     }
 }
 

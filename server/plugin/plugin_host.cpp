@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <ranges>
 
-#include "plugin/exception_text.h"
+#include "faults/exception_text.h"
 #include "plugin/loaded_plugin.h"
 #include "plugin/plugin_file.h"
 
@@ -17,7 +17,7 @@ using sdk::Result;
 Result<std::filesystem::path> resolvePlugin(std::string_view nameOrPath,
                                             const std::filesystem::path& pluginDir) {
     const bool isPath = nameOrPath.find('/') != std::string_view::npos || nameOrPath.ends_with(".so");
-    const std::string shown = oneLine(nameOrPath);
+    const std::string shown = faults::oneLine(nameOrPath);
     if (shown.empty())
         return Error{sdk::ErrorCode::kInvalid, "plugin \"\": needs a name or a path, has neither"};
     std::error_code error;
@@ -28,9 +28,9 @@ Result<std::filesystem::path> resolvePlugin(std::string_view nameOrPath,
     if (!error && std::filesystem::exists(file, error)) return file;
     return Error{sdk::ErrorCode::kInvalid,
                  isPath
-                     ? fmt::format("plugin {}: no such file", oneLine(file.string()))
+                     ? fmt::format("plugin {}: no such file", faults::oneLine(file.string()))
                      : fmt::format("plugin {}: no such file: {}, needs it in the plugin directory or a path",
-                                   shown, oneLine(file.string()))};
+                                   shown, faults::oneLine(file.string()))};
 }
 
 std::string toLine(const PluginInfo& plugin) {
@@ -45,11 +45,36 @@ std::string toLine(const PluginInfo& plugin) {
 
 PluginHost::PluginHost() = default;
 
+sdk::PluginStats statsOf(const faults::CodeOwner& owner) {
+    const faults::CodeOwner::Counts counts = owner.counts();
+    sdk::PluginStats stats;
+    stats.name = owner.name();
+    stats.builtIn = owner.file().empty();
+    stats.file = owner.file();
+    stats.connections = counts.connections;
+    stats.connectionsTotal = counts.connectionsTotal;
+    stats.requests = counts.requests;
+    stats.errors = counts.errors;
+    stats.lastError = counts.lastError;
+    return stats;
+}
+
 PluginHost::~PluginHost() {
+    const bool ended = end();
+    while (!plugins_.empty()) {
+        // One that hangs may use what it has of others.
+        if (!ended) static_cast<void>(plugins_.back().release());
+        plugins_.pop_back();
+    }
+}
+
+bool PluginHost::end() {
     stop();
     // A plugin may hold objects of one loaded before it: all of them go before the first library does.
-    for (const auto& plugin : plugins_ | std::views::reverse) plugin->destroy();
-    while (!plugins_.empty()) plugins_.pop_back();
+    for (const auto& plugin : plugins_ | std::views::reverse) {
+        plugin->destroy(context_ ? &*context_ : nullptr);
+    }
+    return std::ranges::none_of(plugins_, [](const auto& plugin) { return plugin->isHanging(); });
 }
 
 Result<void> PluginHost::load(const std::filesystem::path& file) {
@@ -85,7 +110,7 @@ Result<void> PluginHost::start(HostContext context) {
 
 void PluginHost::stop() {
     for (const auto& plugin : plugins_ | std::views::reverse) {
-        if (context_) plugin->stop(context_->logger);
+        if (context_) plugin->stop(*context_);
     }
 }
 
@@ -93,6 +118,12 @@ std::vector<PluginInfo> PluginHost::list() const {
     std::vector<PluginInfo> infos;
     for (const auto& plugin : plugins_) infos.push_back(plugin->info());
     return infos;
+}
+
+std::vector<sdk::PluginStats> PluginHost::stats() const {
+    std::vector<sdk::PluginStats> all;
+    for (const auto& plugin : plugins_) all.push_back(plugin->stats());
+    return all;
 }
 
 }  // namespace nsq::plugin

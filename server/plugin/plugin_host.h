@@ -32,6 +32,9 @@ struct PluginInfo {
 /// `http_api 1.0 (/usr/lib/nsqd/plugins/http_api.so): no protocol, 25 routes`
 std::string toLine(const PluginInfo& plugin);
 
+/// What an owner's counts are in the list of plugins; the rest is still to be filled in.
+sdk::PluginStats statsOf(const faults::CodeOwner& owner);
+
 /// Loads plugins, starts and stops them, and lets go of them in the right order. Every error is one line that
 /// names the file, what it has and what is needed.
 ///
@@ -43,7 +46,7 @@ public:
     PluginHost(const PluginHost&) = delete;
     PluginHost& operator=(const PluginHost&) = delete;
 
-    /// Stops what still runs, destroys the plugins in reverse order and unmaps the libraries last.
+    /// Stops what still runs, destroys the plugins in reverse order and unmaps the libraries last; see end().
     ~PluginHost();
 
     /// Checks the file before anything of it runs, maps it and makes its plugin. See resolvePlugin for a
@@ -53,12 +56,20 @@ public:
     /// Starts the plugins in the order of their loading, up to the first that fails. Once only.
     sdk::Result<void> start(HostContext context);
 
-    /// Stops the started plugins in reverse order. Exceptions go to the log. No session and no request of
-    /// theirs may be running any more.
+    /// Stops the started plugins in reverse order. Exceptions go to the log, and so do those that hang. No
+    /// session and no request of theirs may be running any more, but of one that hangs.
     void stop();
+
+    /// Stops what still runs and destroys the plugins in reverse order. False when code of one has not
+    /// returned in time: it stays, with its library, and may use what the context refers to until the process
+    /// ends.
+    bool end();
 
     /// In the order of loading; magics and routes are known after start.
     std::vector<PluginInfo> list() const;
+
+    /// Every started plugin, in the order of loading. THREAD: any but a loop, between start and stop.
+    std::vector<sdk::PluginStats> stats() const;
 
 private:
     std::optional<HostContext> context_;

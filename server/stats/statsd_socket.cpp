@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "net/exception_text.h"
+#include "faults/exception_text.h"
 #include "net/resolver.h"
 
 namespace nsq::stats {
@@ -32,7 +32,7 @@ sdk::Result<StatsdSocket> StatsdSocket::open(const options::HostAndPort& address
         opened.socket_.connect(ipv4 == all.end() ? all.front() : *ipv4);
         return opened;
     } catch (...) {
-        return sdk::Error{sdk::ErrorCode::kInvalid, net::exceptionText()};
+        return sdk::Error{sdk::ErrorCode::kInvalid, faults::exceptionText()};
     }
 }
 

@@ -33,6 +33,7 @@ public:
         return router_.add(std::move(route), "http_api");
     }
     void setFallback(sdk::HttpFallback fallback) override { router_.setFallback(std::move(fallback)); }
+    sdk::Result<void> addStatistics(sdk::StatisticsSource) override { return {}; }
 
 private:
     http::Router& router_;

@@ -26,7 +26,7 @@ ELSEWHERE = {
     "print-addresses": "test_http_access.py", "export-diskqueue": "test_stock_data.py",
     "durability": "../support/nsqtest/power.py", "http-readonly-address": "test_http_access.py",
     "http-auth-token": "test_http_access.py", "http-auth-token-file": "test_http_access.py",
-    "max-connections": "test_connections.py",
+    "max-connections": "test_connections.py", "plugin-timeout": "../plugin/hangs.py",
     # AUTH
     "auth-http-address": "test_auth.py", "http-client-connect-timeout": "test_lookup.py",
     "http-client-request-timeout": "test_lookup.py",

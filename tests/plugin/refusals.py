@@ -25,7 +25,7 @@ REASONS = {
     "fallback_without_http": "the fallback needs the kind HTTP (0x2), has kind 0x1",
     "kind_none": "has kind 0x0, needs",
     "kind_unknown": "has kind 0x41, needs",
-    "newer_minor": "built with SDK 1.1, needs SDK 1.0",
+    "newer_minor": "built with SDK 1.2, needs SDK 1.1",
     "no_descriptor": "exports no nsq_plugin_descriptor, needs one",
     "no_factory": "exports no nsq_plugin_factory, needs one",
     "no_name": 'has the name "", needs',
@@ -40,7 +40,7 @@ REASONS = {
     "unresolved_symbol": "cannot be loaded: undefined symbol: nsq_test_function_that_is_nowhere",
     "wrong_fingerprint": 'built as "Kompiler ',
     "wrong_magic_number": "descriptor has magic number 0x0000000000001234, needs",
-    "wrong_major": "built with SDK 2.0, needs SDK 1.0",
+    "wrong_major": "built with SDK 2.1, needs SDK 1.1",
     "wrong_size": "descriptor has 100 bytes, needs",
 }
 

@@ -13,7 +13,7 @@ namespace nsq::v2 {
 /// there were. THREAD: the connection's loop.
 class Delivery final : private sdk::LoopTask {
 public:
-    explicit Delivery(sdk::Connection& connection) : connection_(connection) {}
+    explicit Delivery(sdk::Connection& connection) : LoopTask(connection), connection_(connection) {}
     Delivery(const Delivery&) = delete;
     Delivery& operator=(const Delivery&) = delete;
     ~Delivery() { stop(); }

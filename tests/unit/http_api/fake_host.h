@@ -144,6 +144,7 @@ public:
         return clientList;
     }
     sdk::Authorizer& authorizer() override { return fakeAuthorizer; }
+    std::vector<sdk::PluginStats> plugins() override { return pluginList; }
 
     FakeBroker fakeBroker;
     sdk::testing::FakeAuthorizer fakeAuthorizer;
@@ -151,6 +152,7 @@ public:
     sdk::ServerInfo serverInfo;
     std::map<std::string, Poco::Dynamic::Var> options;
     std::vector<sdk::ClientStats> clientList;
+    std::vector<sdk::PluginStats> pluginList;
     int clientsAsked = 0;
 
 private:

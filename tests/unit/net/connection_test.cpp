@@ -195,7 +195,6 @@ TEST_CASE("an exception closes its connection only, and is logged") {
     std::string thrower;
     ScriptedOpener opener([&](ScriptedSession& session) {
         echo(session);
-        session.describeFunction = [](sdk::ClientStats& stats) { stats.protocol = "Scripted"; };
         const auto echoes = session.dataFunction;
         session.dataFunction = [&, echoes](sdk::Bytes data) {
             if (sdk::asText(data) == "data") throw std::runtime_error("broken data");

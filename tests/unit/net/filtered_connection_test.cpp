@@ -235,7 +235,7 @@ TEST_CASE("TLS from the first byte: the opener sees what was decrypted") {
     const CertificateFiles files{"server"};
     const auto context = tlsContext(files);
     ScriptedOpener opener([&](ScriptedSession& session) { echo(session); }, 4);
-    Server server(opener, kPatience, 1, ConnectionKind::kProtocol, context.get(), Transport::kTls);
+    Server server(opener, kPatience, 1, ConnectionKind::kProtocol, {.tls = context.get()}, Transport::kTls);
     Client client(server.port());
     TlsClient tls;
     shakeHands(client, tls);
@@ -253,7 +253,7 @@ TEST_CASE("a client of TLS that is silent is dropped after 5 s, and one that fai
     const CertificateFiles files{"server"};
     const auto context = tlsContext(files);
     ScriptedOpener opener([&](ScriptedSession& session) { echo(session); });
-    Server server(opener, kPatience, 1, ConnectionKind::kProtocol, context.get(), Transport::kTls);
+    Server server(opener, kPatience, 1, ConnectionKind::kProtocol, {.tls = context.get()}, Transport::kTls);
     Client silent(server.port());
     Client garbled(server.port());
     const auto before = sdk::Clock::now();
@@ -278,7 +278,7 @@ TEST_CASE("a closed connection with TLS sends what is left, and its end") {
             return data.size();
         };
     });
-    Server server(opener, kPatience, 1, ConnectionKind::kProtocol, context.get(), Transport::kTls);
+    Server server(opener, kPatience, 1, ConnectionKind::kProtocol, {.tls = context.get()}, Transport::kTls);
     Client client(server.port());
     TlsClient tls;
     shakeHands(client, tls);

@@ -65,6 +65,9 @@ public:
         setUp_(*session);
         return session;
     }
+    faults::CodeOwner* ownerOf(sdk::Bytes) const override { return &owner; }
+
+    mutable faults::CodeOwner owner{"Scripted", ""};
 
 private:
     SetUp setUp_;
@@ -76,8 +79,8 @@ class Server {
 public:
     explicit Server(SessionOpener& opener, std::chrono::milliseconds firstBytesTimeout = kPatience,
                     int threads = 1, ConnectionKind kind = ConnectionKind::kProtocol,
-                    const TlsContext* tls = nullptr, Transport transport = Transport::kPlain)
-        : loops_(threads, logger_, tls),
+                    const ConnectionSettings& settings = {}, Transport transport = Transport::kPlain)
+        : loops_(threads, logger_, settings),
           listener_(socket_, loops_, opener, kind, logger_, firstBytesTimeout, nullptr, transport) {
         loops_.start();
         listener_.start();

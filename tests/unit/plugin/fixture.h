@@ -92,6 +92,8 @@ public:
 
     HostContext contextWith(sdk::Broker& other) {
         return {logger,
+                owners,
+                pluginTimeout,
                 other,
                 limits,
                 info,
@@ -106,8 +108,10 @@ public:
                     return {};
                 },
                 [] { return std::vector<sdk::ClientStats>(3); },
+                [] { return std::vector<sdk::PluginStats>(2); },
                 authorizer,
-                [this](sdk::Magic magic, std::shared_ptr<sdk::Protocol> protocol) -> sdk::Result<void> {
+                [this](sdk::Magic magic, std::shared_ptr<sdk::Protocol> protocol,
+                       faults::CodeOwner&) -> sdk::Result<void> {
                     const bool added =
                         protocols.emplace(std::string(magic.data(), 4), std::move(protocol)).second;
                     if (added) return {};
@@ -137,6 +141,8 @@ public:
         sink->set_pattern("%v");
         return spdlog::logger("test", std::move(sink));
     }();
+    faults::CodeOwners owners;
+    std::chrono::milliseconds pluginTimeout = faults::kForever;
     NoBroker broker;
     sdk::testing::FakeAuthorizer authorizer;
     sdk::Limits limits;

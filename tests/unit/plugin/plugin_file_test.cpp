@@ -3,7 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 
-#include "plugin/exception_text.h"
+#include "faults/exception_text.h"
 #include "unit/plugin/fixture.h"
 
 using namespace nsq;
@@ -34,15 +34,19 @@ TEST_CASE("a descriptor like ours passes") {
     CHECK(refusal([](auto& d) { std::memset(d.version, 0, sizeof d.version); }).empty());
 }
 
+TEST_CASE("a descriptor of an older minor version passes") {
+    CHECK(refusal([](auto& d) { d.sdkMinor = 0; }).empty());
+}
+
 TEST_CASE("a version that does not fit is told before anything that may have moved with it") {
     const auto text = refusal([](auto& d) {
         d.sdkMajor = 7;
         d.size = 30;
         std::memset(d.fingerprint, 'x', sizeof d.fingerprint);
     });
-    CHECK_THAT(text, Equals("built with SDK 7.0, needs SDK 1.0 or an earlier 1.x"));
+    CHECK_THAT(text, Equals("built with SDK 7.1, needs SDK 1.1 or an earlier 1.x"));
     CHECK_THAT(refusal([](auto& d) { d.sdkMinor = sdk::kSdkMinor + 1; }),
-               Equals("built with SDK 1.1, needs SDK 1.0 or an earlier 1.x"));
+               Equals("built with SDK 1.2, needs SDK 1.1 or an earlier 1.x"));
 }
 
 TEST_CASE("text without an end is never read beyond its field") {
@@ -78,15 +82,15 @@ TEST_CASE("an alias in place keeps inspecting side effect free") {
 }
 
 TEST_CASE("a text of many lines becomes one") {
-    CHECK(plugin::oneLine("a\r\nb\tc\x7f"
+    CHECK(faults::oneLine("a\r\nb\tc\x7f"
                           "d\n") == "a  b c d");
-    CHECK(plugin::oneLine("").empty());
-    CHECK(plugin::oneLine(std::string(5000, 'x')).size() == 1000);
+    CHECK(faults::oneLine("").empty());
+    CHECK(faults::oneLine(std::string(5000, 'x')).size() == 1000);
     const std::string text = [] {
         try {
             throw 7;
         } catch (...) {
-            return plugin::exceptionText();
+            return faults::exceptionText();
         }
     }();
     CHECK(text == "an exception of unknown type");

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "nsq/sdk/plugin.h"
 #include "unit/plugin/fixture.h"
 
 using namespace nsq;
@@ -147,6 +148,7 @@ TEST_CASE("the facade hands on what the server has") {
     CHECK(facade.setOption("log_level", "debug").ok());
     CHECK(server.changed == Lines{"log_level", "debug"});
     CHECK(facade.clients().size() == 3);
+    CHECK(facade.plugins().size() == 2);
 }
 
 TEST_CASE("what plugins registered works while they live and is harmless after") {
@@ -167,4 +169,51 @@ TEST_CASE("what plugins registered works while they live and is harmless after")
     CHECK(server.protocols.at("FINE")->name() == "fine");
     CHECK(server.protocols.at("FINE")->createSession(connection) == nullptr);
     CHECK(server.routes.at("GET /fine").handler({}).status == 503);
+}
+
+TEST_CASE("the list with numbers tells what plugins did, and has their own statistics") {
+    FakeServer server;
+    PluginHost host;
+    REQUIRE(host.load(testPlugin("good")).ok());
+    REQUIRE(host.load(testPlugin("faulty")).ok());
+    REQUIRE(host.start(server.context()).ok());
+    sdk::HttpRequest request;
+    request.query = {{"how", "values"}};
+    CHECK(server.routes.at("POST /faulty/statistics").handler(request).status == 200);
+    CHECK_THROWS(server.routes.at("GET /faulty/worker").handler({}));
+
+    const std::vector<sdk::PluginStats> all = host.stats();
+    REQUIRE(all.size() == 2);
+    CHECK(all[0].name == "good");
+    CHECK(all[0].statistics.empty());
+    const sdk::PluginStats& faulty = all[1];
+    CHECK(faulty.name == "faulty");
+    CHECK(faulty.version == "1.0");
+    CHECK_FALSE(faulty.builtIn);
+    CHECK(faulty.file == testPlugin("faulty"));
+    CHECK(faulty.sdkMajor == sdk::kSdkMajor);
+    CHECK(faulty.sdkMinor == sdk::kSdkMinor);
+    CHECK(faulty.kind == (sdk::kProtocolPlugin | sdk::kHttpPlugin));
+    CHECK(faulty.magics == Lines{"FLTY", "NONE"});
+    CHECK(faulty.routes.size() == 3);
+    CHECK(faulty.requests == 2);
+    CHECK(faulty.errors == 1);
+    CHECK(faulty.lastError == "Runtime exception: handler");
+    REQUIRE(faulty.statistics.size() == 2);
+    CHECK(faulty.statistics[0].name == "frames");
+    CHECK(faulty.statistics[0].value == 3);
+}
+
+TEST_CASE("statistics that fail are logged, counted and left out") {
+    FakeServer server;
+    PluginHost host;
+    REQUIRE(host.load(testPlugin("faulty")).ok());
+    REQUIRE(host.start(server.context()).ok());
+    sdk::HttpRequest request;
+    request.query = {{"how", "throw"}};
+    server.routes.at("POST /faulty/statistics").handler(request);
+    const sdk::PluginStats stats = host.stats().at(0);
+    CHECK(stats.statistics.empty());
+    CHECK(stats.errors == 1);
+    CHECK(server.takeLog().at(0) == "plugin faulty: its statistics failed: Runtime exception: statistics");
 }

@@ -48,7 +48,7 @@ TEST_CASE("each bad plugin is refused with the file and the reason in one line")
         {"fallback_without_http", "start failed: the fallback needs the kind HTTP (0x2), has kind 0x1"},
         {"kind_none", "has kind 0x0, needs 0x1 (protocol), 0x2 (HTTP) or both"},
         {"kind_unknown", "has kind 0x41, needs 0x1 (protocol), 0x2 (HTTP) or both"},
-        {"newer_minor", "built with SDK 1.1, needs SDK 1.0 or an earlier 1.x"},
+        {"newer_minor", "built with SDK 1.2, needs SDK 1.1 or an earlier 1.x"},
         {"no_descriptor", "exports no nsq_plugin_descriptor, needs one (NSQ_SDK_PLUGIN makes it)"},
         {"no_factory", "exports no nsq_plugin_factory, needs one (NSQ_SDK_PLUGIN makes it)"},
         {"no_name", "has the name \"\", needs 1 to 63 letters, digits, '_' or '-'"},
@@ -65,7 +65,7 @@ TEST_CASE("each bad plugin is refused with the file and the reason in one line")
         {"unresolved_symbol", "cannot be loaded: undefined symbol: nsq_test_function_that_is_nowhere"},
         {"wrong_fingerprint", "built as \"K" + fingerprint.substr(1) + "\", needs \"" + fingerprint + "\""},
         {"wrong_magic_number", "descriptor has magic number 0x0000000000001234, needs 0x3167756c7071736e"},
-        {"wrong_major", "built with SDK 2.0, needs SDK 1.0 or an earlier 1.x"},
+        {"wrong_major", "built with SDK 2.1, needs SDK 1.1 or an earlier 1.x"},
         {"wrong_size", "descriptor has 100 bytes, needs " + std::to_string(sizeof(sdk::PluginDescriptor))},
     };
     for (const auto& [name, expected] : reasons) {

@@ -13,6 +13,7 @@
 
 #include "nsq/sdk/authorizer.h"
 #include "nsq/sdk/broker.h"
+#include "nsq/sdk/plugin_stats.h"
 #include "nsq/sdk/result.h"
 #include "nsq/sdk/stats.h"
 
@@ -89,6 +90,11 @@ public:
 
 protected:
     virtual ~Host() = default;
+
+public:  // since SDK 1.1, behind what was there before: see sdk/README.md
+    /// Every plugin and every built-in protocol, in the order of their loading. Asks plugins for their
+    /// statistics. THREAD: any but a loop.
+    virtual std::vector<PluginStats> plugins() = 0;
 };
 
 }  // namespace nsq::sdk

@@ -7,6 +7,7 @@ namespace nsq::sdk {
 /// Deadlines and intervals are measured with this clock; wall-clock time appears only in message timestamps.
 using Clock = std::chrono::steady_clock;
 
+class Connection;
 class Loop;
 
 /// Work that can be waiting in a loop's queue, at most once at a time. Its owner derives from it.
@@ -14,10 +15,14 @@ class Loop;
 class LoopTask {
 public:
     LoopTask() = default;
+
+    /// `connection` is the one whose work this is, and outlives the task: an exception out of run() closes
+    /// it. Without one it is logged, and the loop goes on.
+    explicit LoopTask(Connection& connection) : connection_(&connection) {}
     LoopTask(const LoopTask&) = delete;
     LoopTask& operator=(const LoopTask&) = delete;
 
-    /// THREAD: the loop. Must not block and must not throw.
+    /// THREAD: the loop. Must not block. An exception is logged; see the constructors.
     virtual void run() = 0;
 
 protected:
@@ -28,6 +33,7 @@ private:
     LoopTask* next_ = nullptr;  ///< guarded by the lock of the loop's queues, like the two below
     LoopTask* previous_ = nullptr;
     const void* queue_ = nullptr;  ///< the TaskQueue it stands in, or null
+    Connection* const connection_ = nullptr;
 };
 
 /// A thread that serves many connections. In one turn it reads every socket that has data, gives the bytes to
@@ -58,6 +64,8 @@ public:
 
 protected:
     virtual ~Loop() = default;
+
+    static Connection* connectionOf(const LoopTask& task) { return task.connection_; }
 
     /// A queue of tasks for implementations, which bring the lock.
     class TaskQueue {

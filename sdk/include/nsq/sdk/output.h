@@ -11,6 +11,10 @@ namespace nsq::sdk {
 /// The bytes on their way to one client, in order: copied ones, and shared ones that stay where they are
 /// until they are sent. The connection owns it and sends it at the end of each turn of its loop. THREAD: the
 /// connection's loop.
+///
+/// A session that writes on and on although Connection::outputRoom() is 0 is stopped: the three functions
+/// that append throw std::length_error once the output holds more than the host's limit, which closes the
+/// connection. It is far beyond what outputRoom() allows: 16 MiB and four times --max-msg-size.
 class Output {
 public:
     /// Shared pieces shorter than this are copied: a copy costs less than an entry in writev (measured in
@@ -25,6 +29,9 @@ public:
 
     /// Appends `bytes`, which lie in `owner`, without copying them unless they are few.
     void share(const BufferRef& owner, Bytes bytes);
+
+    /// Nothing can be appended any more once more than `most` bytes wait to be sent. For the host.
+    void limit(std::size_t most) { most_ = most; }
 
     /// Bytes not sent yet.
     std::size_t size() const { return size_; }
@@ -53,10 +60,12 @@ private:
     };
 
     std::vector<std::byte>& tail();
+    void check() const;
 
     std::vector<Piece> pieces_;  ///< those before head_ are sent and empty
     std::size_t head_ = 0;
     std::size_t size_ = 0;
+    std::size_t most_ = static_cast<std::size_t>(-1);
 };
 
 }  // namespace nsq::sdk

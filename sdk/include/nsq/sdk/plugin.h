@@ -10,6 +10,7 @@
 
 #include "nsq/sdk/host.h"
 #include "nsq/sdk/http.h"
+#include "nsq/sdk/plugin_stats.h"
 #include "nsq/sdk/protocol.h"
 #include "nsq/sdk/result.h"
 #include "nsq/sdk/version.h"
@@ -29,20 +30,29 @@ public:
     /// See HttpFallback.
     virtual void setFallback(HttpFallback fallback) = 0;
 
+    /// The plugin has numbers of its own, shown with others' in `/plugins` and `/stats`. May be called again
+    /// for more. kInvalid: there is no function. Since SDK 1.1.
+    virtual Result<void> addStatistics(StatisticsSource source) = 0;
+
 protected:
     ~Registrar() = default;
 };
 
 /// One loaded plugin. Made by its factory, destroyed after its sessions and before its library is unmapped.
+///
+/// start, stop and the destructor have --plugin-timeout each, 10 s by default. They run one after the other
+/// on threads of the host's, not always the same one.
 class Plugin {
 public:
     virtual ~Plugin() = default;
 
     /// Registers protocols and routes. An error or an exception stops the server's start. `host` outlives the
-    /// plugin. THREAD: main, before any connection is accepted.
+    /// plugin. After a start that takes too long the server does not start. THREAD: the host's, before any
+    /// connection is accepted.
     virtual Result<void> start(Host& host, Registrar& registrar) = 0;
 
-    /// No session and no request of this plugin is running any more. THREAD: main.
+    /// No session and no request of this plugin is running any more. An exception is logged. A stop that
+    /// takes too long is logged and left behind: the server ends without it. THREAD: the host's.
     virtual void stop() {}
 };
 

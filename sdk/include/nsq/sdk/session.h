@@ -23,7 +23,9 @@ public:
     virtual std::size_t onData(Bytes data) = 0;
 
     /// The most bytes the session may leave from onData and still hope for more: the size of the largest
-    /// command. A client that sends more without the session using any is not read until it does.
+    /// command. A client that sends more without the session using any is not read until it does. The
+    /// connection is closed when the session uses nothing of that for 5 minutes although the client takes its
+    /// output.
     virtual std::size_t maxPending() const = 0;
 
     /// outputRoom() has become positive again.

@@ -8,6 +8,6 @@ namespace nsq::sdk {
 inline constexpr std::uint32_t kSdkMajor = 1;
 
 /// Plugins built against a higher minor version are refused: they may use what this host does not have yet.
-inline constexpr std::uint32_t kSdkMinor = 0;
+inline constexpr std::uint32_t kSdkMinor = 1;
 
 }  // namespace nsq::sdk

@@ -22,6 +22,7 @@ public:
     ServerInfo infoValues;
     std::map<std::string, Poco::Dynamic::Var, std::less<>> options;  ///< setOption changes those that exist
     std::vector<ClientStats> clientList;
+    std::vector<PluginStats> pluginList;
     FakeBroker fakeBroker;
     FakeAuthorizer fakeAuthorizer;
 
@@ -37,6 +38,7 @@ public:
     Result<void> setOption(std::string_view name, std::string_view value) override;
     std::vector<ClientStats> clients() override { return clientList; }
     Authorizer& authorizer() override { return fakeAuthorizer; }
+    std::vector<PluginStats> plugins() override { return pluginList; }
 
 private:
     std::ostringstream log_;

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-namespace nsq::plugin {
+namespace nsq::faults {
 
 /// `text` fit for a log: line ends and other control characters become spaces, and it is cut after 1000
 /// bytes.
@@ -12,4 +12,4 @@ std::string oneLine(std::string_view text);
 /// What the exception being handled says, as one line. Only within a catch block.
 std::string exceptionText();
 
-}  // namespace nsq::plugin
+}  // namespace nsq::faults

@@ -1,11 +1,11 @@
-#include "plugin/exception_text.h"
+#include "faults/exception_text.h"
 
 #include <Poco/Exception.h>
 
 #include <algorithm>
 #include <exception>
 
-namespace nsq::plugin {
+namespace nsq::faults {
 
 std::string oneLine(std::string_view text) {
     constexpr std::size_t kMaxBytes = 1000;
@@ -28,4 +28,4 @@ std::string exceptionText() {
     }
 }
 
-}  // namespace nsq::plugin
+}  // namespace nsq::faults
