@@ -45,7 +45,7 @@ std::unique_ptr<sdk::Session> ProtocolRegistry::open(sdk::Connection& connection
     std::ranges::copy(sdk::asText(first).substr(0, magic.size()), magic.begin());
     const auto found = protocols_.find(magic);
     if (found != protocols_.end()) return found->second->createSession(connection);
-    writeErrorFrame(connection.output(), "E_BAD_PROTOCOL");
+    writeError(connection.output(), errorForm_, "E_BAD_PROTOCOL");
     return nullptr;
 }
 

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 
+#include "net/error_frame.h"
 #include "nsq/sdk/bytes.h"
 #include "nsq/sdk/connection.h"
 #include "nsq/sdk/session.h"
@@ -26,6 +27,9 @@ public:
     /// written into the connection's output is sent, and the connection closes. So does an exception, which
     /// is logged.
     virtual std::unique_ptr<sdk::Session> open(sdk::Connection& connection, sdk::Bytes first) = 0;
+
+    /// How it tells a client that it is refused.
+    virtual ErrorForm errorForm() const { return ErrorForm::kFrame; }
 
 protected:
     ~SessionOpener() = default;
