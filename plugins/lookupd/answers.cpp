@@ -21,8 +21,10 @@ using sdk::HttpResponse;
 
 namespace {
 
-/// Room for the object of one producer, about, in bytes: an answer that grows by doubling is copied often.
+/// Room for the object of one producer, and for one of its topics in /nodes, about, in bytes: an answer that
+/// grows by doubling is copied often.
 constexpr std::size_t kProducerBytes = 200;
+constexpr std::size_t kTopicBytes = 32;
 
 /// A JSON array being written. Topic and channel names need no escapes.
 class Array {
@@ -68,6 +70,12 @@ void writeProducers(std::string& json, const Lookupd& lookupd, const Topic& topi
         if (!isActive(lookupd, *peer, now) || isTombstoned(lookupd, peer->tombstonedAt(topic), now)) continue;
         array.next().append(1, '{').append(peer->json()).append(1, '}');
     }
+}
+
+std::size_t roomFor(const std::vector<PeerPtr>& peers) {
+    std::size_t bytes = 0;
+    for (const PeerPtr& peer : peers) bytes += kProducerBytes + peer->registrations() * kTopicBytes;
+    return bytes;
 }
 
 void writeNode(std::string& json, const Lookupd& lookupd, const Peer& peer, Clock::time_point now) {
@@ -139,10 +147,12 @@ HttpResponse lookup(Lookupd& lookupd, const HttpRequest& request) {
 
 HttpResponse nodes(Lookupd& lookupd, const HttpRequest&) {
     const Clock::time_point now = Clock::now();
+    const std::vector<PeerPtr> peers = lookupd.db.peers();
     std::string json{"{\"producers\":"};
+    json.reserve(roomFor(peers));
     {
         Array array{json};
-        for (const PeerPtr& peer : lookupd.db.peers()) {
+        for (const PeerPtr& peer : peers) {
             if (isActive(lookupd, *peer, now)) writeNode(array.next(), lookupd, *peer, now);
         }
     }

@@ -74,6 +74,11 @@ std::optional<Clock::time_point> Peer::tombstonedAt(const Topic& topic) const {
     return tombstoneOf(topic);
 }
 
+std::size_t Peer::registrations() const {
+    const std::lock_guard lock{mutex_};
+    return topics_.size();
+}
+
 std::optional<Clock::time_point> Peer::tombstoneOf(const Topic& topic) const {
     const auto found = tombstones_.find(&topic);
     if (found == tombstones_.end()) return std::nullopt;

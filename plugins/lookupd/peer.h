@@ -63,6 +63,9 @@ public:
         std::optional<sdk::Clock::time_point> tombstonedAt;
     };
 
+    /// How many there are now.
+    std::size_t registrations() const;
+
     /// Calls `visit` with each of its registrations, in the order it made them if it never unregistered any.
     template <typename Visit>
     void forEach(Visit visit) const {

@@ -9,17 +9,44 @@ more connections. A channel registered and one unregistered are two. /nodes is a
 import argparse
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from nsqtest import raise_file_limit, wait_until  # noqa: E402
-from nsqtest.lookupd import LookupdClient, RealLookupd  # noqa: E402
+from nsqtest import Web, raise_file_limit, wait_until  # noqa: E402
+from nsqtest.lookupd import LookupdClient  # noqa: E402
 
 LOADERS = 8  # threads that register
 CHURNERS = 10  # connections
 ASKED_S = 10.0
+
+
+class Quiet:
+    """An nsqlookupd that logs no registrations, and so not where it listens either."""
+
+    def __init__(self, program):
+        with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+            self.port, self.http_port = one.getsockname()[1], other.getsockname()[1]
+        self._process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", program, f"--tcp-address=127.0.0.1:{self.port}",
+             f"--http-address=127.0.0.1:{self.http_port}", "--log-level=error"])
+        self.pid = self._process.pid
+        wait_until(self._serves, "it serves")
+
+    def _serves(self):
+        try:
+            return Web(self.http_port).get("/ping").status == 200
+        except ConnectionRefusedError:
+            return False
+
+    def producers(self, topic):
+        return len(Web(self.http_port).json("GET", f"/lookup?topic={topic}")["producers"])
+
+    def close(self):
+        self._process.kill()
+        self._process.wait()
 
 
 def rss_mb(pid):
@@ -159,12 +186,12 @@ def shown(times):
 
 def measure(program, options):
     """[(what, figure)]"""
-    lookupd = RealLookupd(program, "--log-level=warn")
+    lookupd = Quiet(program)
     try:
-        empty = rss_mb(lookupd.process.pid)
+        empty = rss_mb(lookupd.pid)
         clients, took = load(lookupd, options)
         count = options.nodes * options.topics * (options.channels + 1)
-        memory = rss_mb(lookupd.process.pid) - empty
+        memory = rss_mb(lookupd.pid) - empty
         figures = [("registering", f"{took:.1f} s ({count / took:,.0f} registrations/s)"),
                    ("resident memory", f"{memory:,} MB ({memory * 2**20 / count:.0f} B a registration)")]
         _, size = Asker(lookupd.http_port).get("/lookup?topic=topic0")
@@ -177,8 +204,7 @@ def measure(program, options):
             figures.append((f"{path}, {answers[0][1] / 1e6:,.1f} MB", f"{min(answers)[0] * 1000:,.0f} ms"))
         started = time.monotonic()
         clients.pop().close()
-        wait_until(lambda: len(lookupd.web().json("GET", "/lookup?topic=topic0")["producers"]) == options.nodes - 1,
-                   "it is gone", 600)
+        wait_until(lambda: lookupd.producers("topic0") == options.nodes - 1, "it is gone", 600)
         figures.append(("from a node's end until /lookup leaves it out", f"{(time.monotonic() - started) * 1000:,.0f} ms"))
         return figures
     finally:
