@@ -48,10 +48,14 @@ void raiseFileLimit() {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+void complain(options::Program program, std::string_view text) {
+    std::cerr << options::programName(program) << ": " << text << '\n';
+}
+
 /// The log may be a file nobody looks at now.
 void report(const Launch& launch, const std::string& text) {
     launch.logger->critical("{}", text);
-    if (!launch.options.logFile.empty()) std::cerr << "nsqd: " << text << '\n';
+    if (!launch.options.logFile.empty()) complain(launch.options.program, text);
 }
 
 /// An address of this machine for what listens on all of them.
@@ -62,21 +66,25 @@ std::string reachable(const std::string& address) {
     return address;
 }
 
-/// A line for each of TCP, HTTP and HTTPS, and a command that publishes over plain HTTP.
+/// A command that publishes over plain HTTP.
+void printPublish(const Launch& launch) {
+    const std::string http = reachable(launch.http->address());
+    const bool isUnix = launch.http->port() < 0;
+    std::cout << "Publish: curl -d 'hello world' "
+              << (launch.options.httpAuthToken.empty() ? "" : "-H \"Authorization: Bearer $TOKEN\" ")
+              << (isUnix ? "--unix-socket '" + http + "' 'http://localhost" : "'http://" + http)
+              << "/pub?topic=test'\n";
+}
+
+/// A line for each of TCP, HTTP and HTTPS, and one for publishing where there is a broker.
 void printAddresses(const Launch& launch) {
     std::cout << "TCP:     " << reachable(launch.tcp.address()) << '\n';
     if (launch.http) std::cout << "HTTP:    " << reachable(launch.http->address()) << '\n';
     if (launch.https) std::cout << "HTTPS:   " << reachable(launch.https->address()) << '\n';
     if (launch.httpReadonly)
         std::cout << "Read-only HTTP: " << reachable(launch.httpReadonly->address()) << '\n';
-    if (launch.http && launch.options.tlsRequired != options::TlsRequired::kAll) {
-        const std::string http = reachable(launch.http->address());
-        const bool isUnix = launch.http->port() < 0;
-        std::cout << "Publish: curl -d 'hello world' "
-                  << (launch.options.httpAuthToken.empty() ? "" : "-H \"Authorization: Bearer $TOKEN\" ")
-                  << (isUnix ? "--unix-socket '" + http + "' 'http://localhost" : "'http://" + http)
-                  << "/pub?topic=test'\n";
-    }
+    if (launch.data && launch.http && launch.options.tlsRequired != options::TlsRequired::kAll)
+        printPublish(launch);
     std::cout << std::flush;
 }
 
@@ -89,7 +97,7 @@ void printAddresses(const Launch& launch) {
 }
 
 int printVersion(options::Options options) {
-    std::cout << versionLine() << '\n';
+    std::cout << versionLine(options.program) << '\n';
     if (!options.verbose) return 0;
     resolvePaths(options);
     for (const auto& plugin : loadPlugins(options)->list()) {
@@ -137,11 +145,14 @@ int Application::main(const std::vector<std::string>&) {
     return static_cast<int>(status);
 }
 
-int runProgram(const std::string& program, const std::vector<std::string>& arguments) {
-    const auto options = options::parseCommandLine(arguments, options::hostDefaults());
+namespace {
+
+/// Throws StartError.
+int runOptions(options::Program program, const std::string& path, const std::vector<std::string>& arguments) {
+    const auto options = options::parseCommandLine(arguments, options::hostDefaults(program));
     if (!options) throw StartError(ExitStatus::kBadOption, options.error().text);
     if (options.value().help) {
-        std::cout << options::helpText();
+        std::cout << options::helpText(program);
         return 0;
     }
     if (options.value().version) return printVersion(options.value());
@@ -150,7 +161,21 @@ int runProgram(const std::string& program, const std::vector<std::string>& argum
     faults::nameCulpritAtTerminate();
     raiseFileLimit();
     Application application{prepareLaunch(options.value())};
-    return application.run(program);
+    return application.run(path);
+}
+
+}  // namespace
+
+int runProgram(options::Program program, const std::string& path, const std::vector<std::string>& arguments) {
+    try {
+        return runOptions(program, path, arguments);
+    } catch (const StartError& error) {
+        complain(program, error.what());
+        return static_cast<int>(error.status());
+    } catch (const std::exception& error) {
+        complain(program, error.what());
+        return static_cast<int>(ExitStatus::kFailed);
+    }
 }
 
 }  // namespace nsq::app

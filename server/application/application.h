@@ -27,7 +27,8 @@ private:
     std::unique_ptr<Launch> launch_;
 };
 
-/// The whole program: reads the options and does what they ask. Throws StartError.
-int runProgram(const std::string& program, const std::vector<std::string>& arguments);
+/// The whole program: reads the options and does what they ask. `path` is argv[0], `arguments` are those
+/// behind it. Returns the exit code; why it does not start is one line on standard error.
+int runProgram(options::Program program, const std::string& path, const std::vector<std::string>& arguments);
 
 }  // namespace nsq::app

@@ -19,30 +19,38 @@ namespace nsq::app {
 namespace {
 
 constexpr std::string_view kHttpApi = "http_api";
+constexpr std::string_view kLookupd = "lookupd";
 
 void makeAbsolute(std::string& path) {
     if (!path.empty()) path = std::filesystem::absolute(path).lexically_normal().string();
 }
 
-/// The program's own plugins: in PREFIX/lib/nsqd/plugins when it is PREFIX/bin/nsqd, in the build tree as
-/// well.
+/// The plugins that come with the server: in PREFIX/lib/nsqd/plugins when the program is in PREFIX/bin, in
+/// the build tree as well.
 std::string ownPluginDir() {
     const auto program = std::filesystem::read_symlink("/proc/self/exe");
     return (program.parent_path().parent_path() / NSQD_PLUGIN_DIR).string();
 }
 
-/// The plugin that comes with the server first, unless the list has it elsewhere.
+/// The plugin that makes the program what it is; empty when it is not wanted.
+std::string_view ownPlugin(const options::Options& options) {
+    if (options.program == options::Program::kNsqlookupd) return kLookupd;
+    return options.httpApi ? kHttpApi : std::string_view{};
+}
+
+/// The program's own plugin first, unless the list has it elsewhere.
 std::vector<std::string> pluginNames(const options::Options& options) {
     std::vector<std::string> names;
-    if (options.httpApi && std::ranges::find(options.plugins, kHttpApi) == options.plugins.end()) {
-        names.emplace_back(kHttpApi);
+    const std::string_view own = ownPlugin(options);
+    if (!own.empty() && std::ranges::find(options.plugins, own) == options.plugins.end()) {
+        names.emplace_back(own);
     }
     std::ranges::copy(options.plugins, std::back_inserter(names));
     return names;
 }
 
-/// A name is looked for in --plugin-dir, then among the program's own: who keeps plugins elsewhere still has
-/// http_api.
+/// A name is looked for in --plugin-dir, then among those that come with the server: who keeps plugins
+/// elsewhere still has http_api.
 std::filesystem::path pluginFile(const std::string& name, const options::Options& options) {
     auto file = plugin::resolvePlugin(name, options.pluginDir);
     if (file) return file.value();
@@ -132,7 +140,9 @@ std::unique_ptr<Launch> prepareLaunch(options::Options options) {
     auto logger = orThrow(logging::makeLogger(options), ExitStatus::kBadOption);
     auto tls = loadTls(options);
     const std::string httpsAddress = tls ? options.httpsAddress : std::string{};
-    auto data = orThrow(storage::DataDirectory::open(options.dataPath), ExitStatus::kDataPath);
+    std::optional<storage::DataDirectory> data;
+    if (options.program == options::Program::kNsqd)
+        data = orThrow(storage::DataDirectory::open(options.dataPath), ExitStatus::kDataPath);
     // Braces: in this order.
     std::unique_ptr<Launch> launch{
         new Launch{options,

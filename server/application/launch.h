@@ -3,6 +3,7 @@
 #include <spdlog/logger.h>
 
 #include <memory>
+#include <optional>
 
 #include "application/bound_socket.h"
 #include "auth/auth_settings.h"
@@ -18,8 +19,8 @@ namespace nsq::app {
 struct Launch {
     options::Options options;
     std::shared_ptr<spdlog::logger> logger;
-    std::unique_ptr<net::TlsContext> tls;  ///< null: no TLS
-    storage::DataDirectory data;
+    std::unique_ptr<net::TlsContext> tls;        ///< null: no TLS
+    std::optional<storage::DataDirectory> data;  ///< nothing: no broker
     BoundSocket tcp;
     std::unique_ptr<BoundSocket> http;            ///< null: no HTTP
     std::unique_ptr<BoundSocket> https;           ///< null: no HTTPS
@@ -31,7 +32,7 @@ struct Launch {
 /// Makes the options' paths absolute and takes hold of everything they name. Throws StartError.
 std::unique_ptr<Launch> prepareLaunch(options::Options options);
 
-/// Loads http_api, if it is wanted, and the plugins listed. Throws StartError.
+/// Loads the program's own plugin, if it is wanted, and those listed. Throws StartError.
 std::unique_ptr<plugin::PluginHost> loadPlugins(const options::Options& options);
 
 /// Makes paths independent of the working directory and fills in where the plugins are. Throws StartError.

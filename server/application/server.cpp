@@ -38,7 +38,7 @@ sdk::ServerInfo infoOf(const Launch& launch) {
     };
     const options::Options& options = launch.options;
     sdk::ServerInfo info;
-    info.program = "nsqd";
+    info.program = options::programName(options.program);
     info.version = kNsqVersion;
     info.productVersion = kProductVersion;
     info.hostname = Poco::Environment::nodeName();
@@ -93,29 +93,37 @@ Server::Server(std::unique_ptr<Launch> launch)
       logger_(*launch_->logger),
       limits_(options::toLimits(launch_->options)),
       info_(infoOf(*launch_)),
-      options_(shownOptions(*launch_, info_), [this](const options::Options& changed) {
-          logger_.set_level(logging::toSpdlog(changed.logLevel));
-          lookups_->setPeers(changed.lookupdTcpAddresses);
-      }) {}
+      options_(shownOptions(*launch_, info_),
+               [this](const options::Options& changed) {
+                   logger_.set_level(logging::toSpdlog(changed.logLevel));
+                   if (lookups_) lookups_->setPeers(changed.lookupdTcpAddresses);
+               }),
+      protocols_(launch_->data ? net::ErrorForm::kFrame : net::ErrorForm::kResponse) {}
 
 Server::~Server() {
     stop();
 }
 
 void Server::start() {
-    logger_.info("{}", versionLine());
-    logger_.info("ID: {}", launch_->options.nodeId);
-    startBroker();
-    makeLookups();
+    logger_.info("{}", versionLine(launch_->options.program));
+    const bool hasBroker = launch_->data.has_value();
+    if (hasBroker) {
+        logger_.info("ID: {}", launch_->options.nodeId);
+        startBroker();
+        makeLookups();
+    }
     startLoops();
     startAuth();
-    addProtocols();
-    // Before plugins start, which may set other ones.
-    lookups_->setPeers(launch_->options.lookupdTcpAddresses);
+    makeHost();
+    if (hasBroker) {
+        addV2();
+        // Before plugins start, which may set other ones.
+        lookups_->setPeers(launch_->options.lookupdTcpAddresses);
+    }
     startPlugins();
     startHttp();
     startTcp();
-    startStatsd();
+    if (hasBroker) startStatsd();
 }
 
 bool Server::stop() {
@@ -204,7 +212,7 @@ void Server::reload() {
 }
 
 void Server::startBroker() {
-    auto broker = std::make_unique<broker::Broker>(brokerConfig(launch_->options, launch_->data), logger_);
+    auto broker = std::make_unique<broker::Broker>(brokerConfig(launch_->options, *launch_->data), logger_);
     orThrow(broker->start(), ExitStatus::kDataPath);
     broker_ = std::move(broker);
 }
@@ -231,8 +239,11 @@ void Server::startAuth() {
     authorizer_ = std::move(authorizer);
 }
 
-void Server::addProtocols() {
+void Server::makeHost() {
     context_ = std::make_unique<plugin::HostContext>(hostContext());
+}
+
+void Server::addV2() {
     v2Host_ = std::make_unique<plugin::HostFacade>(*context_, "V2");
     orThrow(protocols_.add(kV2Magic, std::make_shared<v2::V2Protocol>(*v2Host_), &v2Owner_),
             ExitStatus::kFailed);
@@ -328,7 +339,7 @@ plugin::HostContext Server::hostContext() {
         .logger = logger_,
         .owners = owners_,
         .pluginTimeout = toMilliseconds(launch_->options.pluginTimeout),
-        .broker = *broker_,
+        .broker = broker_ ? static_cast<sdk::Broker&>(*broker_) : noBroker_,
         .limits = limits_,
         .info = info_,
         .settings = [this](const std::string& plugin) { return settingsOf(launch_->options, plugin); },

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "application/launch.h"
+#include "application/no_broker.h"
 #include "application/token_file.h"
 #include "auth/authorizer.h"
 #include "broker/broker.h"
@@ -22,7 +23,8 @@
 
 namespace nsq::app {
 
-/// The parts of a running nsqd and how they are joined. THREAD: main.
+/// The parts of a running server and how they are joined. A program without a data directory has no broker,
+/// and what serves one is left out. THREAD: main.
 class Server {
 public:
     explicit Server(std::unique_ptr<Launch> launch);
@@ -52,7 +54,8 @@ private:
     void makeLookups();
     void startLoops();
     void startAuth();
-    void addProtocols();
+    void makeHost();
+    void addV2();
     void startPlugins();
     void startHttp();
     std::unique_ptr<http::HttpServer> startedHttp(const std::vector<http::HttpEntrance>& entrances,
@@ -76,8 +79,9 @@ private:
 
     // What is not null has been started. Later ones use earlier ones.
     std::unique_ptr<net::LoopGroup> loops_;
-    std::unique_ptr<broker::Broker> broker_;
-    std::unique_ptr<cluster::LookupLoop> lookups_;
+    NoBroker noBroker_;
+    std::unique_ptr<broker::Broker> broker_;        ///< null: this program has none
+    std::unique_ptr<cluster::LookupLoop> lookups_;  ///< with a broker only
     std::unique_ptr<auth::Authorizer> authorizer_;
     std::unique_ptr<const plugin::HostContext> context_;
     std::unique_ptr<plugin::HostFacade> v2Host_;

@@ -19,8 +19,8 @@ class Exchange;
 /// Who waits for an exchange's response.
 class ExchangeOwner {
 public:
-    /// THREAD: the owner's loop. Must not throw.
-    virtual void onAnswered(const Exchange& exchange) = 0;
+    /// The response is there, to be taken. THREAD: the owner's loop. Must not throw.
+    virtual void onAnswered(Exchange& exchange) = 0;
 
 protected:
     ~ExchangeOwner() = default;

@@ -129,9 +129,9 @@ void HttpSession::dispatch() {
     enter(Phase::kAnswering);
 }
 
-void HttpSession::onAnswered(const Exchange& exchange) {
+void HttpSession::onAnswered(Exchange& exchange) {
     try {
-        respond(exchange.response);
+        respond(std::move(exchange.response));
     } catch (...) {
         service_.logger.error("HTTP {}: the response could not be written: {}", connection_.remoteAddress(),
                               faults::exceptionText());
@@ -162,12 +162,12 @@ void HttpSession::answerUnrouted(const Target& target, const RouteMatch& match) 
     respond(service_.router.fallback().notFound);
 }
 
-void HttpSession::respond(const sdk::HttpResponse& response) {
+void HttpSession::respond(sdk::HttpResponse response) {
     const RequestHead& head = parser_->head();
     const std::string& method = exchange_->request.method;
     const bool keepAlive = head.keepAlive && !bodyUnread_;
-    writeResponse(connection_.output(), response, {head.version, keepAlive, method == "HEAD"});
     service_.logger.debug("{} {} {} ({})", response.status, method, head.target, connection_.remoteAddress());
+    writeResponse(connection_.output(), std::move(response), {head.version, keepAlive, method == "HEAD"});
     if (!keepAlive) return close("the response was the last");
     parser_.reset();
     exchange_.reset();

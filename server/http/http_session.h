@@ -68,13 +68,13 @@ private:
 
     void onHead(sdk::Bytes head, bool moreFollows);
     void dispatch();
-    void onAnswered(const Exchange& exchange) override;
+    void onAnswered(Exchange& exchange) override;
 
     void answerOptions(const RouteMatch& match);
     void answerUnrouted(const Target& target, const RouteMatch& match);
 
     /// Writes the response to the current request and goes on with the next, or closes.
-    void respond(const sdk::HttpResponse& response);
+    void respond(sdk::HttpResponse response);
 
     /// Refuses a request that cannot be followed by another.
     void refuse(int status);

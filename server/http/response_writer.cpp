@@ -7,12 +7,27 @@
 #include <iterator>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace nsq::http {
 
 using Poco::Net::HTTPResponse;
 
 namespace {
+
+/// From here on a body is kept as it is until it is sent (chosen, bytes): to copy it would hold up the loop.
+constexpr std::size_t kLargeBody = 64 * 1024;
+
+class LargeBody final : public sdk::SharedBuffer {
+public:
+    explicit LargeBody(std::string body) : body_(std::move(body)) {}
+    sdk::Bytes bytes() const { return sdk::asBytes(body_); }
+
+private:
+    void destroy() noexcept override { delete this; }
+
+    const std::string body_;
+};
 
 const std::string& reasonOf(int status) {
     return HTTPResponse::getReasonForStatus(static_cast<HTTPResponse::HTTPStatus>(status));
@@ -35,9 +50,15 @@ bool hasNoBody(int status) {
     return status < 200 || status == 204 || status == 304;
 }
 
+void writeBody(sdk::Output& output, std::string body) {
+    if (body.size() < kLargeBody) return output.write(sdk::asBytes(body));
+    auto* const large = new LargeBody{std::move(body)};
+    output.share(sdk::BufferRef{large}, large->bytes());
+}
+
 }  // namespace
 
-void writeResponse(sdk::Output& output, const sdk::HttpResponse& response, const ResponseForm& form) {
+void writeResponse(sdk::Output& output, sdk::HttpResponse response, const ResponseForm& form) {
     fmt::memory_buffer head;
     const auto to = std::back_inserter(head);
     fmt::format_to(to, "HTTP/1.{} {} {}\r\n", form.version - 10, response.status, reasonOf(response.status));
@@ -54,7 +75,7 @@ void writeResponse(sdk::Output& output, const sdk::HttpResponse& response, const
     }
     fmt::format_to(to, "\r\n");
     output.write(sdk::asBytes({head.data(), head.size()}));
-    if (!form.withoutBody && !hasNoBody(response.status)) output.write(sdk::asBytes(response.body));
+    if (!form.withoutBody && !hasNoBody(response.status)) writeBody(output, std::move(response.body));
 }
 
 void writeContinue(sdk::Output& output) {

@@ -12,8 +12,8 @@ struct ResponseForm {
     bool withoutBody = false;  ///< HEAD: the head of the answer GET would get
 };
 
-/// Appends a whole response. THREAD: the output's loop.
-void writeResponse(sdk::Output& output, const sdk::HttpResponse& response, const ResponseForm& form);
+/// Appends a whole response. A large body is not copied. THREAD: the output's loop.
+void writeResponse(sdk::Output& output, sdk::HttpResponse response, const ResponseForm& form);
 
 /// Appends `100 Continue`: the client may send its body. THREAD: the output's loop.
 void writeContinue(sdk::Output& output);

@@ -4,11 +4,12 @@
 
 namespace nsq::net {
 
-void writeErrorFrame(sdk::Output& output, std::string_view text) {
+void writeError(sdk::Output& output, ErrorForm form, std::string_view text) {
     constexpr std::size_t kTypeBytes = 4;
-    std::byte* frame = output.extend(sdk::frame::kSizeBytes + kTypeBytes);
-    sdk::storeBig(frame, static_cast<std::int32_t>(kTypeBytes + text.size()));
-    sdk::storeBig(frame + sdk::frame::kSizeBytes, sdk::frame::kTypeError);
+    const bool hasType = form == ErrorForm::kFrame;
+    sdk::storeBig(output.extend(sdk::frame::kSizeBytes),
+                  static_cast<std::int32_t>(text.size() + (hasType ? kTypeBytes : 0)));
+    if (hasType) sdk::storeBig(output.extend(kTypeBytes), sdk::frame::kTypeError);
     output.write(sdk::asBytes(text));
 }
 

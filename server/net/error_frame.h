@@ -6,7 +6,13 @@
 
 namespace nsq::net {
 
-/// Appends a V2 error frame: what a connection without a session is told. THREAD: the output's.
-void writeErrorFrame(sdk::Output& output, std::string_view text);
+/// The shape of what a connection without a session is told.
+enum class ErrorForm {
+    kFrame,     ///< V2: size, type, text
+    kResponse,  ///< V1: size, text
+};
+
+/// Appends an error. THREAD: the output's.
+void writeError(sdk::Output& output, ErrorForm form, std::string_view text);
 
 }  // namespace nsq::net

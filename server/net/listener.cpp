@@ -112,7 +112,7 @@ Listener::Listener(const Poco::Net::ServerSocket& socket, LoopGroup& loops, Sess
       logger_(logger),
       firstBytesTimeout_(firstBytesTimeout),
       limit_(limit),
-      refusing_("E_TOO_MANY_CONNECTIONS the server has as many connections as it allows"),
+      refusing_("E_TOO_MANY_CONNECTIONS the server has as many connections as it allows", opener.errorForm()),
       isUnix_(socket.address().family() == Poco::Net::AddressFamily::UNIX_LOCAL),
       descriptors_(connectionsPossible()),
       stop_(::eventfd(0, EFD_CLOEXEC)) {

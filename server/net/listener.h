@@ -29,8 +29,9 @@ public:
     /// `socket` is bound. `loops`, `opener` and `logger` outlive the listener, and `opener` its connections.
     /// A client that has not sent opener.bytesNeeded() bytes after `firstBytesTimeout` is dropped. With
     /// Transport::kTls the loops have a TlsContext.
-    /// `limit` says which connections are served; null: all. The others get the V2 error
-    /// E_TOO_MANY_CONNECTIONS. Where there is a limit, it and the listener outlive the connections.
+    /// `limit` says which connections are served; null: all. The others get the error
+    /// E_TOO_MANY_CONNECTIONS, in the opener's form. Where there is a limit, it and the listener outlive the
+    /// connections.
     /// Throws Poco::Exception or std::system_error when the process has no descriptor or thread left.
     Listener(const Poco::Net::ServerSocket& socket, LoopGroup& loops, SessionOpener& opener,
              ConnectionKind kind, spdlog::logger& logger,

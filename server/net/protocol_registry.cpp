@@ -44,7 +44,7 @@ std::vector<ProtocolRegistry::Entry> ProtocolRegistry::list() const {
 
 std::unique_ptr<sdk::Session> ProtocolRegistry::open(sdk::Connection& connection, sdk::Bytes first) {
     if (const Registered* found = find(first)) return found->protocol->createSession(connection);
-    writeErrorFrame(connection.output(), "E_BAD_PROTOCOL");
+    writeError(connection.output(), errorForm_, "E_BAD_PROTOCOL");
     return nullptr;
 }
 

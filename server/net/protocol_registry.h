@@ -11,7 +11,7 @@
 
 namespace nsq::net {
 
-/// Which protocol a connection's first 4 bytes ask for. A connection with other bytes gets the V2 error frame
+/// Which protocol a connection's first 4 bytes ask for. A connection with other bytes gets the error
 /// E_BAD_PROTOCOL. THREAD: main for add, before there are connections; then any.
 class ProtocolRegistry final : public SessionOpener {
 public:
@@ -19,6 +19,8 @@ public:
         sdk::Magic magic;
         std::string_view protocol;  ///< its name
     };
+
+    explicit ProtocolRegistry(ErrorForm errorForm = ErrorForm::kFrame) : errorForm_(errorForm) {}
 
     /// kInvalid: the magic is taken, the text says by which protocol. `owner`, whose code the protocol is,
     /// outlives the registry.
@@ -31,6 +33,7 @@ public:
     std::size_t bytesNeeded() const override { return std::tuple_size_v<sdk::Magic>; }
     std::unique_ptr<sdk::Session> open(sdk::Connection& connection, sdk::Bytes first) override;
     faults::CodeOwner* ownerOf(sdk::Bytes first) const override;
+    ErrorForm errorForm() const override { return errorForm_; }
 
 private:
     struct Registered {
@@ -40,6 +43,7 @@ private:
 
     const Registered* find(sdk::Bytes first) const;
 
+    const ErrorForm errorForm_;
     std::map<sdk::Magic, Registered> protocols_;
 };
 

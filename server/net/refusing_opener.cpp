@@ -5,7 +5,7 @@
 namespace nsq::net {
 
 std::unique_ptr<sdk::Session> RefusingOpener::open(sdk::Connection& connection, sdk::Bytes) {
-    writeErrorFrame(connection.output(), error_);
+    writeError(connection.output(), form_, error_);
     return nullptr;
 }
 

@@ -8,17 +8,18 @@
 
 namespace nsq::net {
 
-/// Answers the first bytes of a connection with a V2 error frame, as ProtocolRegistry does for those it does
-/// not know, and has it closed.
+/// Answers the first bytes of a connection with an error, as ProtocolRegistry does for those it does not
+/// know, and has it closed.
 class RefusingOpener final : public SessionOpener {
 public:
-    explicit RefusingOpener(std::string error) : error_(std::move(error)) {}
+    RefusingOpener(std::string error, ErrorForm form) : error_(std::move(error)), form_(form) {}
 
     std::size_t bytesNeeded() const override { return std::tuple_size_v<sdk::Magic>; }
     std::unique_ptr<sdk::Session> open(sdk::Connection& connection, sdk::Bytes first) override;
 
 private:
     const std::string error_;
+    const ErrorForm form_;
 };
 
 }  // namespace nsq::net

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "faults/code_owners.h"
+#include "net/error_frame.h"
 #include "nsq/sdk/bytes.h"
 #include "nsq/sdk/connection.h"
 #include "nsq/sdk/session.h"
@@ -33,6 +34,9 @@ public:
         static_cast<void>(first);
         return nullptr;
     }
+
+    /// How it tells a client that it is refused.
+    virtual ErrorForm errorForm() const { return ErrorForm::kFrame; }
 
 protected:
     ~SessionOpener() = default;

@@ -31,7 +31,7 @@ Error refusal(std::string text) {
 }
 
 /// The flag at the front of `arguments`, which loses it and its value.
-Result<Flag> takeFlag(std::span<const std::string>& arguments) {
+Result<Flag> takeFlag(Program program, std::span<const std::string>& arguments) {
     const std::string_view argument = arguments.front();
     arguments = arguments.subspan(1);
     std::string_view name = argument;
@@ -43,7 +43,7 @@ Result<Flag> takeFlag(std::span<const std::string>& arguments) {
     const bool hasValue = equals != std::string_view::npos;
     const std::string_view value = hasValue ? name.substr(equals + 1) : std::string_view{};
     name = name.substr(0, equals);
-    const OptionSpec* spec = findFlag(name == "h" ? "help" : name);
+    const OptionSpec* spec = findFlag(program, name == "h" ? "help" : name);
     if (spec == nullptr)
         return refusal(fmt::format("unknown option {}", argument.substr(0, argument.find('='))));
     if (hasValue) return Flag{spec, value};
@@ -54,10 +54,10 @@ Result<Flag> takeFlag(std::span<const std::string>& arguments) {
     return Flag{spec, next};
 }
 
-Result<std::vector<Flag>> takeFlags(std::span<const std::string> arguments) {
+Result<std::vector<Flag>> takeFlags(Program program, std::span<const std::string> arguments) {
     std::vector<Flag> flags;
     while (!arguments.empty()) {
-        const auto flag = takeFlag(arguments);
+        const auto flag = takeFlag(program, arguments);
         if (!flag) return flag.error();
         flags.push_back(flag.value());
     }
@@ -97,7 +97,7 @@ Result<void> validateTls(const Options& options) {
 }  // namespace
 
 Result<Options> parseCommandLine(std::span<const std::string> arguments, const Options& defaults) {
-    const auto flags = takeFlags(arguments);
+    const auto flags = takeFlags(defaults.program, arguments);
     if (!flags) return flags.error();
     Options options = defaults;
     if (const auto done = setAll(options, flags.value()); !done) return done.error();

@@ -42,7 +42,7 @@ public:
 
 private:
     Result<void> readOption(std::string_view key, const toml::node& node) {
-        const OptionSpec* spec = findKey(key);
+        const OptionSpec* spec = findKey(options_.program, key);
         if (spec == nullptr) return refusal(node.source(), fmt::format("unknown option {}", key));
         const toml::array* array = node.as_array();
         if (!isRepeatable(*spec)) return readValue(*spec, node);

@@ -8,10 +8,17 @@ namespace nsq::options {
 
 namespace {
 
-constexpr std::string_view kUsage =
+constexpr std::string_view kNsqd =
     "Usage: nsqd [options]\n"
     "\n"
-    "A message server: nsqd 1.3.0's protocol, HTTP API and options.\n"
+    "A message server: nsqd 1.3.0's protocol, HTTP API and options.\n";
+
+constexpr std::string_view kNsqlookupd =
+    "Usage: nsqlookupd [options]\n"
+    "\n"
+    "Tells where topics are: nsqlookupd 1.3.0's protocol, HTTP API and options.\n";
+
+constexpr std::string_view kSpellings =
     "Options may be written --name=value, --name value, -name=value or -name value. Durations look like\n"
     "250ms, 1.5s or 1h30m. [] marks what may be given many times. In the configuration file (TOML) an "
     "option\n"
@@ -29,27 +36,28 @@ std::string usageOf(const OptionSpec& spec) {
 
 }  // namespace
 
-std::string helpText() {
-    std::string text{kUsage};
+std::string helpText(Program program) {
+    std::string text{program == Program::kNsqd ? kNsqd : kNsqlookupd};
+    text += kSpellings;
     const OptionSpec* previous = nullptr;
-    for (const OptionSpec& spec : optionTable()) {
+    for (const OptionSpec& spec : optionTable(program)) {
         if (previous == nullptr || previous->group != spec.group) {
             text += fmt::format("\n{}:\n", groupName(spec.group));
         }
         previous = &spec;
         const std::string key = spec.key.empty() ? "" : fmt::format(" ({})", spec.key);
         text += fmt::format("  {}{}\n        {} (default: {})\n", usageOf(spec), key, spec.help,
-                            defaultText(spec));
+                            defaultText(program, spec));
     }
     return text.append(kExitCodes);
 }
 
-std::string markdownTable() {
+std::string markdownTable(Program program) {
     std::string text{"| flag | config key | default | meaning |\n|---|---|---|---|\n"};
-    for (const OptionSpec& spec : optionTable()) {
-        text +=
-            fmt::format("| `{}` | {} | {} | {} |\n", usageOf(spec),
-                        spec.key.empty() ? "" : fmt::format("`{}`", spec.key), defaultText(spec), spec.help);
+    for (const OptionSpec& spec : optionTable(program)) {
+        text += fmt::format("| `{}` | {} | {} | {} |\n", usageOf(spec),
+                            spec.key.empty() ? "" : fmt::format("`{}`", spec.key), defaultText(program, spec),
+                            spec.help);
     }
     return text;
 }

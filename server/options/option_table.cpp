@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "options/assign.h"
 
@@ -442,6 +443,21 @@ const OptionSpec kTable[] = {
      {},
      {}},
 
+    {"inactive-producer-timeout",
+     "inactive_producer_timeout",
+     G::kLookup,
+     &O::inactiveProducerTimeout,
+     "the plugin lookupd leaves out an nsqd that it has not heard of for so long",
+     {},
+     kTime},
+    {"tombstone-lifetime",
+     "tombstone_lifetime",
+     G::kLookup,
+     &O::tombstoneLifetime,
+     "how long the plugin lookupd leaves out a tombstoned producer of a topic",
+     {},
+     kTime},
+
     {"http-api",
      "http_api",
      G::kPlugins,
@@ -491,21 +507,66 @@ const OptionSpec kTable[] = {
      {}},
 };
 
+/// What nsqlookupd has of them: it keeps no messages and is no client of others.
+constexpr std::string_view kNsqlookupdFlags[] = {"help",
+                                                 "version",
+                                                 "config",
+                                                 "daemon",
+                                                 "pidfile",
+                                                 "print-addresses",
+                                                 "log-level",
+                                                 "log-prefix",
+                                                 "log-file",
+                                                 "tcp-address",
+                                                 "http-address",
+                                                 "https-address",
+                                                 "http-readonly-address",
+                                                 "http-auth-token",
+                                                 "http-auth-token-file",
+                                                 "broadcast-address",
+                                                 "io-threads",
+                                                 "http-threads",
+                                                 "max-connections",
+                                                 "tls-cert",
+                                                 "tls-key",
+                                                 "tls-root-ca-file",
+                                                 "tls-client-auth-policy",
+                                                 "tls-required",
+                                                 "tls-min-version",
+                                                 "inactive-producer-timeout",
+                                                 "tombstone-lifetime",
+                                                 "plugin",
+                                                 "plugin-dir",
+                                                 "verbose"};
+
+std::vector<OptionSpec> nsqlookupdTable() {
+    std::vector<OptionSpec> table;
+    std::ranges::copy_if(kTable, std::back_inserter(table), [](const OptionSpec& spec) {
+        return std::ranges::find(kNsqlookupdFlags, spec.flag) != std::end(kNsqlookupdFlags);
+    });
+    return table;
+}
+
+const OptionSpec* find(Program program, std::string_view OptionSpec::*name, std::string_view text) {
+    const std::span<const OptionSpec> table = optionTable(program);
+    const auto spec = std::ranges::find(table, text, name);
+    return spec == table.end() ? nullptr : &*spec;
+}
+
 }  // namespace
 
-std::span<const OptionSpec> optionTable() {
-    return kTable;
+std::span<const OptionSpec> optionTable(Program program) {
+    static const std::vector<OptionSpec> kNsqlookupdTable = nsqlookupdTable();
+    if (program == Program::kNsqd) return kTable;
+    return kNsqlookupdTable;
 }
 
-const OptionSpec* findFlag(std::string_view flag) {
-    const auto* const spec = std::ranges::find(kTable, flag, &OptionSpec::flag);
-    return spec == std::end(kTable) ? nullptr : spec;
+const OptionSpec* findFlag(Program program, std::string_view flag) {
+    return find(program, &OptionSpec::flag, flag);
 }
 
-const OptionSpec* findKey(std::string_view key) {
-    if (key.empty()) return nullptr;
-    const auto* const spec = std::ranges::find(kTable, key, &OptionSpec::key);
-    return spec == std::end(kTable) ? nullptr : spec;
+const OptionSpec* findKey(Program program, std::string_view key) {
+    return key.empty() ? nullptr : find(program, &OptionSpec::key, key);
 }
 
 bool isBool(const OptionSpec& spec) {
@@ -525,9 +586,17 @@ bool isRepeatable(const OptionSpec& spec) {
 }
 
 std::string_view groupName(Group group) {
-    constexpr std::array<std::string_view, 10> kNames{
-        "General",  "Logging", "Network",    "TLS",     "Storage",
-        "Messages", "Clients", "Statistics", "Plugins", "Accepted for nsqd's sake"};
+    constexpr std::array<std::string_view, 11> kNames{"General",
+                                                      "Logging",
+                                                      "Network",
+                                                      "TLS",
+                                                      "Storage",
+                                                      "Messages",
+                                                      "Clients",
+                                                      "Statistics",
+                                                      "Lookup",
+                                                      "Plugins",
+                                                      "Accepted for stock configurations' sake"};
     return kNames.at(static_cast<std::size_t>(group));
 }
 
@@ -538,8 +607,9 @@ std::string_view typeName(const OptionSpec& spec) {
     return kNames.at(spec.field.index());
 }
 
-std::string defaultText(const OptionSpec& spec) {
-    return spec.defaultNote.empty() ? showValue(Options{}, spec) : std::string{spec.defaultNote};
+std::string defaultText(Program program, const OptionSpec& spec) {
+    return spec.defaultNote.empty() ? showValue(programDefaults(program), spec)
+                                    : std::string{spec.defaultNote};
 }
 
 }  // namespace nsq::options

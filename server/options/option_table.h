@@ -28,6 +28,7 @@ enum class Group {
     kMessages,
     kClients,
     kStatistics,
+    kLookup,
     kPlugins,
     kIgnored
 };
@@ -57,12 +58,12 @@ struct OptionSpec {
     bool isRemote = false;                        ///< an address to send to: a host and a port, or empty
 };
 
-/// Every option, by group.
-std::span<const OptionSpec> optionTable();
+/// Every option of a program, by group.
+std::span<const OptionSpec> optionTable(Program program);
 
-/// Null when there is none.
-const OptionSpec* findFlag(std::string_view flag);
-const OptionSpec* findKey(std::string_view key);
+/// Null when the program has none of that name.
+const OptionSpec* findFlag(Program program, std::string_view flag);
+const OptionSpec* findKey(Program program, std::string_view key);
 
 bool isBool(const OptionSpec& spec);
 
@@ -76,7 +77,7 @@ std::string_view groupName(Group group);
 /// "int", "duration", ...; empty for a bool, whose flag needs no value.
 std::string_view typeName(const OptionSpec& spec);
 
-/// The default as --help and the README show it.
-std::string defaultText(const OptionSpec& spec);
+/// The program's default as --help and the README show it.
+std::string defaultText(Program program, const OptionSpec& spec);
 
 }  // namespace nsq::options

@@ -19,8 +19,23 @@ std::int64_t defaultNodeId(const std::string& hostname) {
     return crc.checksum() % kNodeIds;
 }
 
-Options hostDefaults() {
+std::string programName(Program program) {
+    return program == Program::kNsqd ? "nsqd" : "nsqlookupd";
+}
+
+Options programDefaults(Program program) {
     Options options;
+    options.program = program;
+    if (program == Program::kNsqd) return options;
+    options.logPrefix = "[nsqlookupd] ";
+    options.tcpAddress = "0.0.0.0:4160";
+    options.httpAddress = "0.0.0.0:4161";
+    options.httpsAddress = "0.0.0.0:4162";
+    return options;
+}
+
+Options hostDefaults(Program program) {
+    Options options = programDefaults(program);
     const std::string hostname = Poco::Environment::nodeName();
     options.nodeId = defaultNodeId(hostname);
     options.broadcastAddress = hostname;

@@ -21,12 +21,21 @@ enum class TlsVersion : int { kTls10 = 0x0301, kTls11, kTls12, kTls13 };
 
 using Duration = std::chrono::nanoseconds;
 
+/// The programs of one server: they differ in what they load, and so in their options.
+enum class Program { kNsqd, kNsqlookupd };
+
+/// As in logs and in sdk::ServerInfo.
+std::string programName(Program program);
+
 /// The settings in the table `[plugin.NAME]` of the configuration file, as text. Keys of inner tables are
 /// joined with dots, elements of arrays are `key[0]`, `key[1]`, ...
 using PluginSettings = std::map<std::string, std::string>;
 
-/// Every option of the server with its default. What each one means stands in option_table.cpp.
+/// Every option of the programs with nsqd's default. What each one means stands in option_table.cpp.
 struct Options {
+    Program program =
+        Program::kNsqd;  ///< whose options these are; those it does not have keep their defaults
+
     bool help = false;
     bool version = false;
     std::string config;
@@ -99,6 +108,9 @@ struct Options {
     std::int64_t httpThreads = 16;
     std::int64_t maxConnections = 0;
 
+    Duration inactiveProducerTimeout = std::chrono::seconds(300);
+    Duration tombstoneLifetime = std::chrono::seconds(45);
+
     bool httpApi = true;
     std::vector<std::string> plugins;
     std::string pluginDir;
@@ -111,8 +123,11 @@ struct Options {
     std::int64_t queueScanSelectionCount = 20;
 };
 
-/// The defaults on this machine: node id and broadcast address from its host name, threads from its cores.
-Options hostDefaults();
+/// The defaults of a program.
+Options programDefaults(Program program);
+
+/// The same on this machine: node id and broadcast address from its host name, threads from its cores.
+Options hostDefaults(Program program);
 
 /// As nsqd computes it: CRC-32 of the MD5 of the host name, modulo 1024.
 std::int64_t defaultNodeId(const std::string& hostname);

@@ -49,17 +49,17 @@ Result<void> assignElements(Options& options, const OptionSpec& spec, std::strin
 }  // namespace
 
 RuntimeOptions::RuntimeOptions(Options options, std::function<void(const Options&)> onChange)
-    : options_(std::move(options)), onChange_(std::move(onChange)) {}
+    : program_(options.program), options_(std::move(options)), onChange_(std::move(onChange)) {}
 
 Result<Poco::Dynamic::Var> RuntimeOptions::get(std::string_view key) const {
-    const OptionSpec* spec = findKey(key);
+    const OptionSpec* spec = findKey(program_, key);
     if (spec == nullptr || spec->isSecret) return kInvalidOption;
     const std::lock_guard lock{mutex_};
     return configValue(options_, *spec);
 }
 
 Result<void> RuntimeOptions::set(std::string_view key, std::string_view value) {
-    const OptionSpec* spec = findKey(key);
+    const OptionSpec* spec = findKey(program_, key);
     if (spec == nullptr || !spec->runtime) return kInvalidOption;
     const std::lock_guard lock{mutex_};
     Options changed = options_;

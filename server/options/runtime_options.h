@@ -26,6 +26,7 @@ public:
     sdk::Result<void> set(std::string_view key, std::string_view value);
 
 private:
+    const Program program_;
     mutable std::mutex mutex_;
     Options options_;
     std::function<void(const Options&)> onChange_;

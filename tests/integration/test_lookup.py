@@ -1,7 +1,7 @@
 """nsqd as a client of nsqlookupd: registrations, and the channels of new topics.
 
-With a double of nsqlookupd always; what a real one can show as well (Stock) with STOCK_NSQLOOKUPD=/path/to/nsqlookupd or
-one on the PATH."""
+With a double of nsqlookupd and with ours always; with a stock one (Stock) as well if STOCK_NSQLOOKUPD=/path/to/nsqlookupd
+names it, or it is on the PATH."""
 
 import itertools
 import json
@@ -14,7 +14,7 @@ import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from nsqtest import DEADLINE_S, OK, Server, main, mpub, pub, run_to_exit, wait_until  # noqa: E402
-from nsqtest.lookupd import Lookupd, StockLookupd, stock_lookupd  # noqa: E402
+from nsqtest.lookupd import Lookupd, RealLookupd, our_lookupd, stock_lookupd  # noqa: E402
 from nsqtest.v2 import sized  # noqa: E402
 
 OPTION = "/config/nsqlookupd_tcp_addresses"
@@ -250,13 +250,21 @@ class Double(Scenario, LookupCase):
         server.stop()
 
 
-class Stock(Scenario, LookupCase):
-    """With a real nsqlookupd."""
+class Real(Scenario):
+    """With a process. `program()` is its path."""
 
     def lookupd(self, port=0):
-        lookupd = StockLookupd(stock_lookupd(), port=port)
+        lookupd = RealLookupd(self.program(), port=port)
         self.addCleanup(lookupd.close)
         return lookupd
+
+
+class Ours(Real, LookupCase):
+    program = staticmethod(our_lookupd)
+
+
+class Stock(Real, LookupCase):
+    program = staticmethod(stock_lookupd)
 
 
 def silent(connection, line):

@@ -32,6 +32,7 @@ ELSEWHERE = {
     "http-client-request-timeout": "test_lookup.py",
     # nsqlookupd
     "lookupd-tcp-address": "test_lookup.py",
+    "inactive-producer-timeout": "test_lookupd.py", "tombstone-lifetime": "test_lookupd.py",
     # TLS, https, compression
     "https-address": "test_tls.py", "tls-cert": "test_tls.py", "tls-key": "test_tls.py",
     "tls-root-ca-file": "test_tls.py", "tls-client-auth-policy": "test_tls.py", "tls-required": "test_tls.py",

@@ -24,8 +24,8 @@ SKIP = 77
 INSTALL_DEADLINE_S = 600
 RUN_DEADLINE_S = 600
 
-# Commands; `stomp` is None where there is none.
-Programs = collections.namedtuple("Programs", "interop transport stomp")
+# Commands. Go has no `stomp`, the others no `cluster`.
+Programs = collections.namedtuple("Programs", "interop transport stomp cluster", defaults=(None, None))
 
 
 class Missing(Exception):
@@ -78,17 +78,20 @@ def fresh(directory):
 def prepare_go(build):
     """go-nsq: compiles the programs."""
     source = os.path.join(HERE, "go")
-    interop, transport = os.path.join(build, "interop.test"), os.path.join(build, "transport")
-    files = [os.path.join(source, name) for name in ("go.mod", "go.sum", "interop_test.go", "transport/main.go")]
+    interop = os.path.join(build, "interop.test")
+    programs = {name: os.path.join(build, name) for name in ("transport", "cluster")}
+    files = [os.path.join(source, name)
+             for name in ("go.mod", "go.sum", "interop_test.go", *(f"{name}/main.go" for name in programs))]
     mark = fingerprint(*files)
     if not prepared(build, mark):
         go = find("go")
         fresh(build)
         fetch("go-nsq", [go, "mod", "download"], cwd=source)
-        for command in (["test", "-c", "-o", interop], ["build", "-o", transport, "./transport"]):
+        for command in (["test", "-c", "-o", interop],
+                        *(["build", "-o", path, f"./{name}"] for name, path in programs.items())):
             subprocess.run([go, *command], cwd=source, check=True, timeout=INSTALL_DEADLINE_S)
         set_prepared(build, mark)
-    return Programs([interop, "-test.v", "-test.timeout=300s"], [transport], None)
+    return Programs([interop, "-test.v", "-test.timeout=300s"], **{name: [path] for name, path in programs.items()})
 
 
 def prepare_python(build):
@@ -129,6 +132,15 @@ def prepare_node(build):
     return Programs(*([node, os.path.join(build, script)] for script in scripts))
 
 
+def skip(reason):
+    """The exit code when something is missing."""
+    if os.environ.get("CI") == "true":
+        print(f"FAILED: in CI nothing may be skipped: {reason}")
+        return 1
+    print(f"SKIPPED: {reason}")
+    return SKIP
+
+
 # Each returns Programs.
 PREPARE = {"go": prepare_go, "python": prepare_python, "node": prepare_node}
 
@@ -156,11 +168,7 @@ def main():
     try:
         programs = PREPARE[arguments.client](build)
     except Missing as reason:
-        if os.environ.get("CI") == "true":
-            print(f"FAILED: in CI nothing may be skipped: {reason}")
-            return 1
-        print(f"SKIPPED: {reason}")
-        return SKIP
+        return skip(reason)
     well = arguments.transport is not None or run_interop(programs.interop)
     if arguments.transport is None and programs.stomp:
         well = run_interop(programs.stomp, "--plugin=stomp") and well

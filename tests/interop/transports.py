@@ -29,7 +29,7 @@ import traceback
 
 from nsqtest import DEADLINE_S, Authority, Closed, Server, wait_until
 from nsqtest.auth_server import AuthServer, grant, granted
-from nsqtest.lookupd import Lookupd, StockLookupd, stock_lookupd
+from nsqtest.lookupd import Lookupd, RealLookupd, stock_lookupd
 
 BIGGEST = 1 << 20  # the default of --max-msg-size
 SMALL_MESSAGES = 3000
@@ -128,7 +128,7 @@ class Scene:
         self.identity = self.authority.sign("server")
         self.client_identity = self.authority.sign("client")
         self.auth_server = AuthServer(lambda query: granted(*[grant()] if query["secret"] == SECRET else []))
-        self.lookupd = StockLookupd(stock_lookupd()) if stock_lookupd() else Lookupd()
+        self.lookupd = RealLookupd(stock_lookupd()) if stock_lookupd() else Lookupd()
         self.bodies = make_bodies()
         self.bodies_file = os.path.join(directory, "bodies")
         with open(self.bodies_file, "wb") as file:

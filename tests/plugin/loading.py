@@ -5,10 +5,12 @@ Environment: NSQD, the program; NSQ_TEST_PLUGINS, the directory of the plugins m
 
 import os
 import pathlib
+import socket
 import tempfile
 import unittest
 
-from nsqtest import Server, main, pub
+from nsqtest import DEADLINE_S, Server, main, pub
+from nsqtest.lookupd import RealLookupd, our_lookupd
 
 PLUGINS = pathlib.Path(os.environ["NSQ_TEST_PLUGINS"])
 
@@ -82,6 +84,15 @@ class Loading(unittest.TestCase):
         server = self.start(f"--plugin={PLUGINS / 'stop_throws.so'}")
         server.stop()
         self.assertIn("stop failed: stumbled", server.log)
+
+    def test_a_program_without_messages_has_a_broker_that_refuses(self):
+        lookupd = RealLookupd(our_lookupd(), f"--plugin={PLUGINS / 'line_protocol.so'}")
+        self.addCleanup(lookupd.close)
+        with socket.create_connection(("127.0.0.1", lookupd.port), timeout=DEADLINE_S) as client:
+            client.sendall(b"LINEgreetings hello\n")
+            with client.makefile("rb") as answers:
+                self.assertEqual(answers.readline(), b"error this server keeps no messages\n")
+        lookupd.stop()
 
 
 if __name__ == "__main__":

@@ -7,11 +7,13 @@ import os
 import re
 import shutil
 import socket
+import signal
 import struct
 import subprocess
 import threading
 import urllib.parse
 
+from .server import binary, check_sanitizers
 from .v2 import sized
 from .waiting import DEADLINE_S, wait_until
 from .web import Web
@@ -236,15 +238,20 @@ def stock_lookupd():
     return os.environ.get("STOCK_NSQLOOKUPD") or shutil.which("nsqlookupd")
 
 
-class StockLookupd:
-    """A real nsqlookupd, to be used as the double is as far as it goes."""
+def our_lookupd():
+    """The path of the nsqlookupd under test: from the environment variable NSQLOOKUPD, or beside the nsqd in NSQD."""
+    return os.environ.get("NSQLOOKUPD") or os.path.join(os.path.dirname(binary()), "nsqlookupd")
 
-    def __init__(self, program, port=0, http_port=0):
+
+class RealLookupd:
+    """A process, of the stock nsqlookupd or of ours, to be used as the double is as far as it goes."""
+
+    def __init__(self, program, *flags, port=0, http_port=0):
         self._lines = []
         self.process = subprocess.Popen(
             ["setpriv", "--pdeathsig", "KILL", program, f"--tcp-address=127.0.0.1:{port}",
-             f"--http-address=127.0.0.1:{http_port}", "--broadcast-address=127.0.0.1"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+             f"--http-address=127.0.0.1:{http_port}", "--broadcast-address=127.0.0.1", *flags],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace")
         self._reader = threading.Thread(target=self._collect, daemon=True)
         self._reader.start()
         self.port = self._port("TCP")
@@ -254,27 +261,52 @@ class StockLookupd:
     def address(self):
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def log(self):
+        return "".join(self._lines)
+
+    def web(self):
+        return Web(self.http_port)
+
     def registered(self):
         """{(topic, channel)} that have a producer; the channel is empty for the topic itself."""
-        found = Web(self.http_port).json("GET", "/debug")
+        found = self.web().json("GET", "/debug")
         keys = [key.split(":") for key, producers in found.items() if producers]
         return {(key, subkey) for category, key, subkey in keys if category in ("topic", "channel")}
 
+    def producers(self, topic):
+        """The HTTP ports of those that /lookup tells of; none of an unknown topic."""
+        reply = self.web().get(f"/lookup?topic={topic}")
+        return {each["http_port"] for each in json.loads(reply.body).get("producers", [])}
+
     def looked_up(self):
-        """The topics that /lookup was asked for, as it logs them."""
-        return set(re.findall(r" GET /lookup\?\S*topic=([^&\s]+)", "".join(self._lines)))
+        """The topics that /lookup was asked for, as the stock one logs them."""
+        return set(re.findall(r" GET /lookup\?\S*topic=([^&\s]+)", self.log))
 
     def know_channels(self, topic, *channels):
         for channel in channels:
-            Web(self.http_port).do("channel/create", topic, channel)
+            self.web().do("channel/create", topic, channel)
 
     def forget(self, topic):
-        Web(self.http_port).do("topic/delete", topic)
+        self.web().do("topic/delete", topic)
 
     def close(self):
+        """Kills it."""
         self.process.kill()
+        self._end()
+
+    def stop(self):
+        """Ends it with SIGTERM, and checks that it ended well."""
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(DEADLINE_S)
+        self._end()
+        if code != 0:
+            raise AssertionError(f"nsqlookupd ended with {code}:\n{self.log[-20000:]}")
+
+    def _end(self):
         self.process.wait()
         self._reader.join(DEADLINE_S)
+        check_sanitizers(self.log)
 
     def _collect(self):
         with self.process.stderr as stderr:
@@ -285,8 +317,52 @@ class StockLookupd:
         pattern = re.compile(what + r": listening on \S+:(\d+)")
 
         def listening():
-            if self.process.poll() is not None:
-                raise AssertionError("nsqlookupd did not start: " + "".join(self._lines))
-            match = pattern.search("".join(self._lines))
+            match = pattern.search(self.log)
+            if match is None and self.process.poll() is not None:
+                raise AssertionError("nsqlookupd did not start: " + self.log)
             return int(match.group(1)) if match else None
         return wait_until(listening, f"nsqlookupd's {what} port")
+
+
+class LookupdClient:
+    """A connection that speaks V1, as an nsqd does."""
+
+    IDENTITY = {"broadcast_address": "127.0.0.1", "hostname": "h", "tcp_port": 4150, "http_port": 4151,
+                "version": "1.3.0"}
+
+    def __init__(self, port, magic=b"  V1"):
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S)
+        self._stream = self.socket.makefile("rb")
+        self.socket.sendall(magic)
+
+    @property
+    def address(self):
+        return "%s:%d" % self.socket.getsockname()
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def read(self):
+        """The next answer, None at the end of the connection."""
+        try:
+            size = self._stream.read(4)
+            return self._stream.read(struct.unpack(">i", size)[0]) if size else None
+        except ConnectionResetError:
+            return None
+
+    def ask(self, line):
+        self.send(line.encode() + b"\n")
+        return self.read()
+
+    def identify(self, **fields):
+        """Returns the server's JSON."""
+        self.send(b"IDENTIFY\n" + sized(json.dumps({**self.IDENTITY, **fields}).encode()))
+        return json.loads(self.read())
+
+    def start_tls(self, context):
+        self.socket = context.wrap_socket(self.socket, server_hostname="127.0.0.1")
+        self._stream = self.socket.makefile("rb")
+
+    def close(self):
+        self._stream.close()
+        self.socket.close()

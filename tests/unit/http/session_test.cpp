@@ -1,3 +1,4 @@
+#include <array>
 #include <catch2/catch.hpp>
 #include <string>
 
@@ -67,6 +68,28 @@ TEST_CASE("Pipelined requests are answered in order") {
     http.send(requests);
     CHECK(http.receive(20) == expected);
     CHECK(http.left() == 0);
+}
+
+TEST_CASE("A large body is sent as it is, and freed then") {
+    SessionFixture http;
+    std::string body(1024 * 1024, 'x');
+    body.back() = 'y';
+    sdk::HttpRoute route = echoRoute("GET", "/large");
+    const std::byte* made = nullptr;
+    route.handler = [&](const sdk::HttpRequest&) {
+        sdk::HttpResponse response;
+        response.body = body;
+        made = sdk::asBytes(response.body).data();
+        return response;
+    };
+    http.add(route);
+    http.send("GET /large HTTP/1.1\r\nHost: h\r\n\r\n");
+    while (http.connection.output().empty()) REQUIRE(http.loop.runOne());
+    std::array<sdk::Bytes, 4> pieces;
+    const std::size_t count = http.connection.output().peek(pieces);
+    CHECK(pieces.at(count - 1).data() == made);
+    CHECK(http.receive() == okText(body));
+    CHECK(http.request(kGet) == okText("GET /get | "));
 }
 
 TEST_CASE("HEAD is GET without the body") {

@@ -40,7 +40,7 @@ TEST_CASE("a flag can be spelled in four ways") {
 }
 
 TEST_CASE("every option that takes a value takes the next argument, a bool does not") {
-    for (const OptionSpec& spec : optionTable()) {
+    for (const OptionSpec& spec : optionTable(Program::kNsqd)) {
         CAPTURE(spec.flag);
         const auto options = parse({"--" + std::string(spec.flag)});
         if (isSwitch(spec)) {
@@ -227,10 +227,10 @@ TEST_CASE("nothing given leaves the defaults") {
 TEST_CASE("the default node id is computed as nsqd does") {
     // 617 is what nsqd 1.3.0 says on a host of this name.
     CHECK(defaultNodeId("vm") == 617);
-    CHECK(hostDefaults().nodeId >= 0);
-    CHECK(hostDefaults().nodeId < 1024);
-    CHECK(hostDefaults().ioThreads >= 1);
-    CHECK_FALSE(hostDefaults().broadcastAddress.empty());
+    CHECK(hostDefaults(Program::kNsqd).nodeId >= 0);
+    CHECK(hostDefaults(Program::kNsqd).nodeId < 1024);
+    CHECK(hostDefaults(Program::kNsqd).ioThreads >= 1);
+    CHECK_FALSE(hostDefaults(Program::kNsqd).broadcastAddress.empty());
 }
 
 TEST_CASE("limits come from the options") {

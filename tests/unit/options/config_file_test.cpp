@@ -24,9 +24,8 @@ private:
     Poco::TemporaryFile file_;
 };
 
-Options read(const std::string& content) {
+Options read(const std::string& content, Options options = {}) {
     const File file{content};
-    Options options;
     const auto done = readConfigFile(options, file.path());
     if (!done) FAIL(done.error().text);
     return options;
@@ -68,10 +67,11 @@ TEST_CASE("a file sets options under their own names") {
 }
 
 TEST_CASE("every option with a key can stand in the file with its default") {
-    for (const OptionSpec& spec : optionTable()) {
+    for (const OptionSpec& spec : optionTable(Program::kNsqd)) {
         if (spec.key.empty()) continue;
         CAPTURE(spec.key);
-        const std::string value = defaultText(spec) == "none" ? "" : defaultText(spec);
+        const std::string value =
+            defaultText(Program::kNsqd, spec) == "none" ? "" : defaultText(Program::kNsqd, spec);
         const std::string text = isRepeatable(spec) ? "[]" : '"' + value + '"';
         if (!spec.defaultNote.empty() || spec.flag == "log-prefix") continue;
         if (spec.isSecret) continue;  // an empty token would guard nothing: it is refused
@@ -199,21 +199,24 @@ TEST_CASE("a file that cannot be read is refused") {
     CHECK(directory.error().text == "config file /: cannot be read: Is a directory");
 }
 
-TEST_CASE("the file that comes with the server has every option, commented out with its default") {
-    std::ifstream file{EXAMPLE_PATH};
+TEST_CASE("the files that come with the programs have every option, commented out with its default") {
+    const auto program = GENERATE(Program::kNsqd, Program::kNsqlookupd);
+    CAPTURE(programName(program));
+    std::ifstream file{EXAMPLES + programName(program) + ".cfg"};
     REQUIRE(file);
     std::string live;
     std::string line;
     while (std::getline(file, line)) {
         if (line.starts_with('#') && !line.starts_with("# ")) live += line.substr(1) + '\n';
     }
-    const Options defaults;
-    const Options options = read(live);
-    for (const OptionSpec& spec : optionTable()) {
+    const Options defaults = programDefaults(program);
+    const Options options = read(live, defaults);
+    for (const OptionSpec& spec : optionTable(program)) {
         if (spec.key.empty() || spec.group == Group::kIgnored) continue;
         CAPTURE(spec.key);
         CHECK_THAT('\n' + live, Catch::Matchers::Contains('\n' + std::string(spec.key) + " = "));
-        if (defaultText(spec) == showValue(defaults, spec) && defaultText(spec) != "none") {
+        const std::string shown = defaultText(program, spec);
+        if (shown == showValue(defaults, spec) && shown != "none") {
             CHECK(showValue(options, spec) == showValue(defaults, spec));
         }
     }

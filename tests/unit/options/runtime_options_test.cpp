@@ -47,7 +47,7 @@ TEST_CASE_METHOD(Fixture, "options are found by their name in the configuration 
 }
 
 TEST_CASE_METHOD(Fixture, "every option of the file has a value") {
-    for (const OptionSpec& spec : optionTable()) {
+    for (const OptionSpec& spec : optionTable(Program::kNsqd)) {
         CAPTURE(spec.flag);
         if (!spec.key.empty() && !spec.isSecret) CHECK(options.get(spec.key));
     }

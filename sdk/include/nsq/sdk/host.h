@@ -44,7 +44,7 @@ struct Limits {
 /// Who and where the server is. Ports are -1 on a unix socket and where it does not listen; those it
 /// broadcasts are 0 then, as nsqd has it.
 struct ServerInfo {
-    std::string program;         ///< "nsqd"
+    std::string program;         ///< "nsqd" or "nsqlookupd"
     std::string version;         ///< the NSQ release spoken, "1.3.0"
     std::string productVersion;  ///< this program's own
     std::string hostname;
@@ -62,6 +62,8 @@ public:
     /// The host's logger: message bodies never go there.
     virtual spdlog::logger& logger() = 0;
 
+    /// In a program without messages, such as nsqlookupd, it has no topics, and to publish, subscribe or
+    /// change something is kInvalid.
     virtual Broker& broker() = 0;
     virtual const Limits& limits() const = 0;
 
