@@ -537,6 +537,7 @@ constexpr std::string_view kNsqlookupdFlags[] = {"help",
                                                  "tombstone-lifetime",
                                                  "plugin",
                                                  "plugin-dir",
+                                                 "plugin-timeout",
                                                  "verbose"};
 
 std::vector<OptionSpec> nsqlookupdTable() {

@@ -19,6 +19,7 @@ public:
     std::map<std::string, std::shared_ptr<Protocol>, std::less<>> protocols;  ///< by magic
     std::vector<HttpRoute> routes;
     std::vector<HttpFallback> fallbacks;
+    std::vector<StatisticsSource> statistics;
 
     Result<void> addProtocol(Magic magic, std::shared_ptr<Protocol> protocol) override {
         protocols[{magic.data(), magic.size()}] = std::move(protocol);
@@ -29,6 +30,10 @@ public:
         return {};
     }
     void setFallback(HttpFallback fallback) override { fallbacks.push_back(std::move(fallback)); }
+    Result<void> addStatistics(StatisticsSource source) override {
+        statistics.push_back(std::move(source));
+        return {};
+    }
 };
 
 }  // namespace nsq::sdk::testing
