@@ -4,6 +4,7 @@
 
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 #include "arguments.h"
 #include "nsq/sdk/names.h"
@@ -48,7 +49,7 @@ private:
 };
 
 bool isActive(const Lookupd& lookupd, const Peer& peer, Clock::time_point now) {
-    return now - peer.lastSeen() <= lookupd.inactiveProducerTimeout;
+    return !peer.isGone() && now - peer.lastSeen() <= lookupd.inactiveProducerTimeout;
 }
 
 bool isTombstoned(const Lookupd& lookupd, const std::optional<Clock::time_point>& since,
@@ -121,7 +122,8 @@ HttpResponse topics(Lookupd& lookupd, const HttpRequest&) {
         Array array{json};
         for (const TopicPtr& topic : lookupd.db.topics()) array.name(topic->name());
     }
-    return jsonReply(json += '}');
+    json += '}';
+    return jsonReply(std::move(json));
 }
 
 HttpResponse channels(Lookupd& lookupd, const HttpRequest& request) {
@@ -130,7 +132,8 @@ HttpResponse channels(Lookupd& lookupd, const HttpRequest& request) {
     const TopicPtr topic = lookupd.db.find(name);
     std::string json{"{\"channels\":"};
     writeNames(json, topic == nullptr ? std::vector<std::string>{} : topic->channels());
-    return jsonReply(json += '}');
+    json += '}';
+    return jsonReply(std::move(json));
 }
 
 HttpResponse lookup(Lookupd& lookupd, const HttpRequest& request) {
@@ -142,7 +145,8 @@ HttpResponse lookup(Lookupd& lookupd, const HttpRequest& request) {
     writeNames(json, topic->channels());
     json += ",\"producers\":";
     writeProducers(json, lookupd, *topic);
-    return jsonReply(json += '}');
+    json += '}';
+    return jsonReply(std::move(json));
 }
 
 HttpResponse nodes(Lookupd& lookupd, const HttpRequest&) {
@@ -156,7 +160,8 @@ HttpResponse nodes(Lookupd& lookupd, const HttpRequest&) {
             if (isActive(lookupd, *peer, now)) writeNode(array.next(), lookupd, *peer, now);
         }
     }
-    return jsonReply(json += '}');
+    json += '}';
+    return jsonReply(std::move(json));
 }
 
 HttpResponse createTopic(Lookupd& lookupd, const HttpRequest& request) {

@@ -46,6 +46,7 @@ public:
         if (peers.empty() || isFull()) return;
         json_ += fmt::format("{}\"{}\":[", json_.size() > 1 ? "," : "", key);
         for (const PeerPtr& peer : peers) {
+            if (isFull()) break;
             if (peer != peers.front()) json_ += ',';
             addPeer(*peer, topic == nullptr ? std::nullopt : peer->tombstonedAt(*topic));
         }

@@ -23,8 +23,9 @@ constexpr std::size_t kSizeBytes = 4;  ///< the int32 before a body, and before 
 /// The longest command line, its newline included, in bytes (chosen, as for V2): two names fill 150.
 constexpr std::size_t kMaxLine = 16384;
 
-/// The largest body of IDENTIFY, in bytes (chosen): nsqd's has some hundred.
-constexpr std::int32_t kMaxBody = 64 * 1024;
+/// The largest body of IDENTIFY, in bytes (chosen): nsqd's has some hundred, and each is kept
+/// several times.
+constexpr std::int32_t kMaxBody = 8 * 1024;
 
 /// The most of a client's own text in a log line, in bytes (chosen).
 constexpr std::size_t kMaxLogged = 200;

@@ -333,6 +333,8 @@ void SocketConnection::flush() {
         outgoing().consume(static_cast<std::size_t>(sent));
         total += static_cast<std::size_t>(sent);
     }
+    // A client that takes what there is still to come is given the time.
+    if (total > 0 && phase_ == Phase::kFlushing) limitTime(state_.now + kCloseTimeout);
     shortWrite_ = moreToSend();
     if (!shortWrite_ && phase_ == Phase::kFlushing) return finishFlush();
     updateInterest();

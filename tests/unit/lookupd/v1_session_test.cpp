@@ -104,8 +104,8 @@ TEST_CASE("IDENTIFY with a bad body is refused") {
         return "IDENTIFY\n" + std::string{sdk::asText(bytes)};
     };
     checkRefused(sized(std::numeric_limits<std::int32_t>::max()),
-                 "E_BAD_BODY IDENTIFY body too big 2147483647 > 65536");
-    checkRefused(sized(65537), "E_BAD_BODY IDENTIFY body too big 65537 > 65536");
+                 "E_BAD_BODY IDENTIFY body too big 2147483647 > 8192");
+    checkRefused(sized(8193), "E_BAD_BODY IDENTIFY body too big 8193 > 8192");
     checkRefused(sized(-1), "E_BAD_BODY IDENTIFY invalid body size -1");
     checkRefused(sized(0), "E_BAD_BODY IDENTIFY failed to decode JSON body");
     checkRefused(identifyCommand("{"), "E_BAD_BODY IDENTIFY failed to decode JSON body");
