@@ -37,7 +37,7 @@ struct Client {
 
     /// Lets the loop go on until so many bytes came in all, and returns them.
     std::string receive(std::size_t count) {
-        for (; received.size() < count; received += connection.sent()) turn();
+        while ((received += connection.sent()).size() < count) turn();
         return received.substr(0, count);
     }
 
