@@ -284,7 +284,7 @@ def http_threads(test):
 def data_path(test):
     server = test.start(data_path=test.directory)
     server.web().publish("t", b"x")
-    test.assertTrue(os.path.exists(os.path.join(test.directory, "nsqd.dat")))
+    wait_until(lambda: os.path.exists(os.path.join(test.directory, "nsqd.dat")), "nsqd.dat is there")
     server.stop()
     relative = test.start("--data-path=" + os.path.relpath(test.directory))
     test.assertEqual(relative.topic("t")["depth"], 1)
