@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Plugins, the V2 protocol and the SDK itself include nothing of the server but their own folder's files and nsq/sdk.
+"""Plugins, the V2 protocol and the SDK itself include nothing of the server but their own folder's files and nsq/sdk;
+lookupd has the shapes of its answers from http_api.
 
 Environment: NSQ_SOURCE_DIR."""
 
@@ -15,11 +16,12 @@ SERVER = SOURCE / "server"
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 FOLDERS = [*sorted(folder for folder in (SOURCE / "plugins").iterdir() if folder.is_dir()),
            SERVER / "protocol/v2", SOURCE / "sdk"]
+SHARED = {SOURCE / "plugins/lookupd": [SOURCE / "plugins/http_api"]}  # other plugins' folders, by who uses them
 
 
 def meant(file, quote, name):
     """The file of this tree that is included, or None for one of the system's. What lies in server/ wins."""
-    beside = [file.parent / name] if quote == '"' else []
+    beside = [file.parent / name, *(folder / name for folder in SHARED.get(file.parent, ()))] if quote == '"' else []
     for candidate in (SERVER / name, *beside, SOURCE / "sdk/include" / name, SOURCE / "plugins" / name):
         if candidate.is_file():
             return candidate.resolve()
@@ -32,7 +34,7 @@ def is_allowed(folder, file, quote, name):
     target = meant(file, quote, name)
     if target is None:
         return quote == "<"
-    return target.is_relative_to(folder.resolve())
+    return any(target.is_relative_to(each.resolve()) for each in (folder, *SHARED.get(folder, ())))
 
 
 class Includes(unittest.TestCase):
