@@ -128,12 +128,27 @@ void Server::start() {
 
 bool Server::stop() {
     stopServing();
+    if (!hanging_) stopParts();
+    const bool saved = saveBroker();
+    if (hanging_) {
+        logger_.critical("NSQ: code does not return: plugins that were not stopped yet are left as they are");
+    } else if (launch_->plugins && !launch_->plugins->end()) {
+        hanging_ = true;
+    }
+    if (!hanging_) destroyParts();
+    return saved && !hanging_;
+}
 
+/// What the broker is still asked by. Only while nothing hangs that may use it.
+void Server::stopParts() {
     // Nobody waits for an auth server any more: break off what they are asked.
     if (authorizer_) authorizer_->stop();
 
-    // No code of a plugin is running any more, but where it hangs.
-    if (launch_->plugins) launch_->plugins->stop();
+    // No session and no request of a plugin is running any more.
+    if (launch_->plugins && !launch_->plugins->stop()) {
+        hanging_ = true;
+        return;
+    }
 
     // Nothing asks the broker any more.
     statsd_.reset();
@@ -145,11 +160,6 @@ bool Server::stop() {
         broker_->setListener(nullptr);
         lookups_.reset();
     }
-
-    const bool saved = saveBroker();
-    if (launch_->plugins && !launch_->plugins->end()) hanging_ = true;
-    if (!hanging_) destroyParts();
-    return saved && !hanging_;
 }
 
 void Server::stopServing() {
@@ -175,8 +185,12 @@ void Server::stopServing() {
     // Drain HTTP: whole requests are answered, the answers sent.
     const auto limit = toMilliseconds(launch_->options.pluginTimeout);
     for (auto* http : {http_.get(), httpReadonly_.get()}) {
+        if (http != nullptr) http->beginStop();
+    }
+    for (auto* http : {http_.get(), httpReadonly_.get()}) {
         if (http != nullptr && !http->stop(limit)) hanging_ = true;
     }
+    if (hanging_) return;  // the loops may go on: what they send is no more than answers
     if (loopsAnswer) loops_->closeConnections(net::ConnectionKind::kHttp);
     if (loops_ && !loops_->stop(limit)) hanging_ = true;
 }

@@ -63,6 +63,7 @@ private:
     void startTcp();
     void startStatsd();
     void stopServing();
+    void stopParts();
     bool saveBroker();
     void destroyParts();
     plugin::HostContext hostContext();

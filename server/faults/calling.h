@@ -40,8 +40,9 @@ class Calling {
 public:
     explicit Calling(Caller caller) : Calling(caller, nullptr) {}
 
-    /// For an object of which only the code tells whose it is.
-    explicit Calling(const void* code) : Calling(Caller{}, code) {}
+    /// For an object of which only the code tells whose it is; `connection` as of Caller.
+    Calling(const void* code, const sdk::Connection* connection)
+        : Calling(Caller{nullptr, connection}, code) {}
 
     Calling(const Calling&) = delete;
     Calling& operator=(const Calling&) = delete;

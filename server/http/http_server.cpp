@@ -31,8 +31,13 @@ void HttpServer::stopAccepting() {
     for (Entrance& entrance : entrances_) entrance.listener.stop();
 }
 
-bool HttpServer::stop(std::chrono::milliseconds limit) {
+void HttpServer::beginStop() {
     stopAccepting();
+    workers_.beginStop();
+}
+
+bool HttpServer::stop(std::chrono::milliseconds limit) {
+    beginStop();
     if (workers_.stop(limit)) return true;
     faults::reportHang(logger_, workers_.busyWith(), "a request is not answered", limit);
     return false;

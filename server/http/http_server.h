@@ -64,9 +64,12 @@ public:
     /// Returns when no further connection will be accepted.
     void stopAccepting();
 
-    /// Stops accepting and answers the requests that are whole by now; their responses have been given to the
-    /// loops when this returns. Later ones get 503. False when a handler has not returned after `limit`: the
-    /// log tells whose it is, and the server must stay until the process ends.
+    /// Stops accepting; requests that are not whole by now get 503.
+    void beginStop();
+
+    /// beginStop(), and answers the requests that were whole before; their responses have been given to the
+    /// loops when this returns. False when no handler has returned for `limit`, counted from beginStop() on:
+    /// the log tells whose one is, and the server must stay until the process ends.
     bool stop(std::chrono::milliseconds limit = faults::kForever);
 
 private:

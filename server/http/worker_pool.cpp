@@ -23,11 +23,20 @@ void WorkerPool::start() {
     }
 }
 
-bool WorkerPool::stop(std::chrono::milliseconds limit) {
-    std::unique_lock lock(mutex_);
-    stopping_ = true;
+void WorkerPool::beginStop() {
+    const std::lock_guard lock(mutex_);
+    if (std::exchange(stopping_, true)) return;
+    progressAt_ = std::chrono::steady_clock::now();
     changed_.notify_all();
-    const bool ended = changed_.wait_for(lock, limit, [this] { return working_.empty(); });
+}
+
+bool WorkerPool::stop(std::chrono::milliseconds limit) {
+    beginStop();
+    std::unique_lock lock(mutex_);
+    while (!working_.empty() && std::chrono::steady_clock::now() < progressAt_ + limit) {
+        changed_.wait_until(lock, progressAt_ + limit);
+    }
+    const bool ended = working_.empty();
     lock.unlock();
     for (std::thread& thread : threads_) ended ? thread.join() : thread.detach();
     threads_.clear();
@@ -64,6 +73,7 @@ void WorkerPool::work() {
         job->run();
         job.reset();
         lock.lock();
+        progressAt_ = std::chrono::steady_clock::now();
     }
     std::erase(working_, &faults::whereabouts());
     changed_.notify_all();

@@ -37,8 +37,11 @@ public:
     /// THREAD: main.
     void start();
 
-    /// Lets the jobs that were accepted run, and joins the threads. False when that takes longer than
-    /// `limit`: the pool must stay until the process ends. THREAD: main.
+    /// No further jobs are accepted. THREAD: main.
+    void beginStop();
+
+    /// beginStop(), lets the jobs that were accepted run, and joins the threads. False when none has ended
+    /// for `limit`, counted from beginStop() on: the pool must stay until the process ends. THREAD: main.
     bool stop(std::chrono::milliseconds limit = faults::kForever);
 
     /// Whose code the jobs that run are in: one of them. Null: the server's own, or none runs. THREAD: main.
@@ -53,12 +56,13 @@ private:
     const int threadCount_;
     const std::size_t queueLimit_;
     const std::string name_;
-    std::mutex mutex_;  ///< guards the next four
+    std::mutex mutex_;  ///< guards the next five
     std::condition_variable changed_;
     std::vector<const faults::Whereabouts*> working_;  ///< of the threads that have not ended
     std::deque<std::shared_ptr<Job>> queue_;
     bool stopping_ = false;
-    std::vector<std::thread> threads_;  ///< THREAD: main
+    std::chrono::steady_clock::time_point progressAt_;  ///< a job ended, or beginStop() was called
+    std::vector<std::thread> threads_;                  ///< THREAD: main
 };
 
 }  // namespace nsq::http

@@ -39,9 +39,13 @@ void EventLoop::start() {
     pthread_setname_np(thread_.native_handle(), name_.c_str());
 }
 
+void EventLoop::beginStop() {
+    submit([this] { stopping_ = true; });
+}
+
 bool EventLoop::stop(std::chrono::milliseconds limit) {
     if (!thread_.joinable()) return true;
-    submit([this] { stopping_ = true; });
+    beginStop();
     if (running_.waitFor(limit)) {
         thread_.join();
         return true;
@@ -188,7 +192,7 @@ void EventLoop::runTask(sdk::LoopTask& task) {
     // Not of the task any more once it has run: it may be gone.
     const void* const code = faults::codeOf(&task);
     const faults::Caller caller{nullptr, connectionOf(task)};
-    const faults::Calling calling(code);
+    const faults::Calling calling(code, caller.connection);
     try {
         task.run();
     } catch (...) {

@@ -37,9 +37,11 @@ public:
 
     void start();
 
-    /// Closes all connections as they are, runs what is queued and joins the thread. Once only. False when
-    /// that takes longer than `limit`: the log tells whose code the thread is in, and the loop and all that
-    /// it uses must stay until the process ends.
+    /// The loop is to close all connections as they are and to run what is queued, and then ends.
+    void beginStop();
+
+    /// beginStop(), and joins the thread. Once only. False when that takes longer than `limit`: the log tells
+    /// whose code the thread is in, and the loop and all that it uses must stay until the process ends.
     bool stop(std::chrono::milliseconds limit = faults::kForever);
 
     sdk::Clock::time_point now() const override { return state_.now; }

@@ -209,13 +209,13 @@ bool SocketConnection::openSession(sdk::Bytes data) {
     if (data.size() < needed) return false;
     owner_ = accepted_.opener.ownerOf(data.first(needed));
     guarded([&] { session_ = accepted_.opener.open(*this, data.first(needed)); });
+    if (session_ && owner_ != nullptr) owner_->connectionOpened();
     if (phase_ != Phase::kOpening) return false;
     if (!session_) {
         close("it is refused");
         return false;
     }
     phase_ = Phase::kOpen;
-    if (owner_ != nullptr) owner_->connectionOpened();
     ownTimer_.clear();
     return true;
 }
@@ -259,8 +259,8 @@ void SocketConnection::watchPause(bool progress) {
 }
 
 void SocketConnection::onStalled() {
-    // A client that does not take its output may keep the session from going on.
-    if (outputRoom() == 0) return watchPause(true);
+    // A client that does not take its output may keep the session from going on until it is told of room.
+    if (starved_ || outputRoom() == 0) return watchPause(true);
     const std::string text = fmt::format("it left {} bytes unused for too long", input_.size());
     state_.logger.error("{}: the {} session is stuck and is closed: {}", remoteAddress(), ownerName(), text);
     if (owner_ != nullptr) owner_->failed(text);

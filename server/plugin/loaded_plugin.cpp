@@ -162,14 +162,12 @@ Result<void> LoadedPlugin::start(const HostContext& context,
     }
     if (const auto& refused = start->registration.refusal()) return refusal("start failed: " + refused->text);
     if (!start->result) return refusal("start failed: " + start->result.error().text);
-    started_ = true;
+    running_.store(true, std::memory_order_release);
     return {};
 }
 
-void LoadedPlugin::stop(const HostContext& context) {
-    if (!std::exchange(started_, false)) return;
-    if (isHanging())
-        return context.logger.error("PLUGIN: {}: not stopped, as its code still runs", info_.name);
+bool LoadedPlugin::stop(const HostContext& context) {
+    if (!running_.exchange(false)) return true;
     const auto stop = [this, &context] {
         const faults::Calling calling(faults::Caller{owner_});
         try {
@@ -180,12 +178,12 @@ void LoadedPlugin::stop(const HostContext& context) {
             owner_->failed(text);
         }
     };
-    if (returnsWithin(context.pluginTimeout, stop)) return;
+    if (returnsWithin(context.pluginTimeout, stop)) return true;
     faults::reportHang(context.logger, owner_, "stop does not return", context.pluginTimeout);
+    return false;
 }
 
-void LoadedPlugin::destroy(const HostContext* context) {
-    if (isHanging()) return;
+bool LoadedPlugin::destroy(const HostContext* context) {
     const auto destroy = [this] {
         const faults::Calling calling(faults::Caller{owner_});
         for (const auto& protocol : protocols_) protocol->release();
@@ -193,9 +191,13 @@ void LoadedPlugin::destroy(const HostContext* context) {
         for (const auto& source : statistics_) source->release();
         plugin_.reset();
     };
-    if (context == nullptr) return destroy();
-    if (returnsWithin(context->pluginTimeout, destroy)) return;
+    if (context == nullptr) {
+        destroy();
+        return true;
+    }
+    if (returnsWithin(context->pluginTimeout, destroy)) return true;
     faults::reportHang(context->logger, owner_, "its end does not come", context->pluginTimeout);
+    return false;
 }
 
 sdk::PluginStats LoadedPlugin::stats() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <boost/dll/shared_library.hpp>
 #include <filesystem>
 #include <memory>
@@ -31,16 +32,20 @@ public:
     sdk::Result<void> start(const HostContext& context, const std::vector<std::unique_ptr<LoadedPlugin>>& all,
                             bool& haveFallback);
 
-    /// Does nothing unless started.
-    void stop(const HostContext& context);
+    /// Does nothing unless started. False when it does not return in time.
+    bool stop(const HostContext& context);
 
-    /// Destroys everything that is the plugin's; only the mapped library is left. Nothing if it hangs.
-    /// `context` is null if there was no start.
-    void destroy(const HostContext* context);
+    /// Destroys everything that is the plugin's; only the mapped library is left. False when that does not
+    /// end in time. `context` is null if there was no start.
+    bool destroy(const HostContext* context);
 
     /// Some of its code has not returned in time.
     bool isHanging() const { return owner_ != nullptr && owner_->isHanging(); }
 
+    /// It has started, and its stop has not begun. THREAD: any.
+    bool isRunning() const { return running_.load(std::memory_order_acquire); }
+
+    /// While it is running.
     sdk::PluginStats stats() const;
 
 private:
@@ -55,7 +60,7 @@ private:
     std::uint32_t kind_;
     std::uint32_t sdkMajor_;
     std::uint32_t sdkMinor_;
-    bool started_ = false;
+    std::atomic<bool> running_ = false;   ///< from the end of start until the beginning of stop
     faults::CodeOwner* owner_ = nullptr;  ///< from start on
     std::optional<HostFacade> host_;
     std::unique_ptr<sdk::Plugin> plugin_;

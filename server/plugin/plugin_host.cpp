@@ -62,19 +62,17 @@ sdk::PluginStats statsOf(const faults::CodeOwner& owner) {
 PluginHost::~PluginHost() {
     const bool ended = end();
     while (!plugins_.empty()) {
-        // One that hangs may use what it has of others.
         if (!ended) static_cast<void>(plugins_.back().release());
         plugins_.pop_back();
     }
 }
 
 bool PluginHost::end() {
-    stop();
+    if (!stop()) return false;
     // A plugin may hold objects of one loaded before it: all of them go before the first library does.
-    for (const auto& plugin : plugins_ | std::views::reverse) {
-        plugin->destroy(context_ ? &*context_ : nullptr);
-    }
-    return std::ranges::none_of(plugins_, [](const auto& plugin) { return plugin->isHanging(); });
+    return std::ranges::all_of(plugins_ | std::views::reverse, [this](const auto& plugin) {
+        return plugin->destroy(context_ ? &*context_ : nullptr);
+    });
 }
 
 Result<void> PluginHost::load(const std::filesystem::path& file) {
@@ -108,10 +106,11 @@ Result<void> PluginHost::start(HostContext context) {
     return {};
 }
 
-void PluginHost::stop() {
+bool PluginHost::stop() {
     for (const auto& plugin : plugins_ | std::views::reverse) {
-        if (context_) plugin->stop(*context_);
+        if (context_ && !plugin->stop(*context_)) return false;
     }
+    return std::ranges::none_of(plugins_, [](const auto& plugin) { return plugin->isHanging(); });
 }
 
 std::vector<PluginInfo> PluginHost::list() const {
@@ -122,7 +121,9 @@ std::vector<PluginInfo> PluginHost::list() const {
 
 std::vector<sdk::PluginStats> PluginHost::stats() const {
     std::vector<sdk::PluginStats> all;
-    for (const auto& plugin : plugins_) all.push_back(plugin->stats());
+    for (const auto& plugin : plugins_) {
+        if (plugin->isRunning()) all.push_back(plugin->stats());
+    }
     return all;
 }
 

@@ -56,19 +56,20 @@ public:
     /// Starts the plugins in the order of their loading, up to the first that fails. Once only.
     sdk::Result<void> start(HostContext context);
 
-    /// Stops the started plugins in reverse order. Exceptions go to the log, and so do those that hang. No
-    /// session and no request of theirs may be running any more, but of one that hangs.
-    void stop();
+    /// Stops the started plugins in reverse order, up to the first that hangs. Exceptions go to the log, and
+    /// so does that one. No session and no request of theirs may be running any more. False when code of one
+    /// has not returned in time, be it its start: nothing may be destroyed that it may use.
+    bool stop();
 
-    /// Stops what still runs and destroys the plugins in reverse order. False when code of one has not
-    /// returned in time: it stays, with its library, and may use what the context refers to until the process
-    /// ends.
+    /// Stops what still runs and destroys the plugins in reverse order, up to the first that hangs. False as
+    /// of stop: the plugins stay, with their libraries, until the process ends.
     bool end();
 
     /// In the order of loading; magics and routes are known after start.
     std::vector<PluginInfo> list() const;
 
-    /// Every started plugin, in the order of loading. THREAD: any but a loop, between start and stop.
+    /// Every plugin that has started and is not being stopped, in the order of loading. THREAD: any but a
+    /// loop, after the last load.
     std::vector<sdk::PluginStats> stats() const;
 
 private:

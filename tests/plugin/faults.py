@@ -120,6 +120,9 @@ class Boundaries(FaultyCase):
     def test_on_published(self):
         self.fails_on_its_line("onPublished", "onPublished: Runtime exception: at onPublished")
 
+    def test_on_published_of_a_publisher_made_in_a_task(self):
+        self.fails_on_its_line("publishInTask", "onPublished: Runtime exception: at publishInTask")
+
     def test_on_messages_ready(self):
         self.server.web().publish("faulty_in", b"x")
         self.fails_on_its_line("onMessagesReady", "onMessagesReady: Runtime exception: at onMessagesReady")
@@ -210,6 +213,11 @@ class WithoutConnection(FaultyCase):
 
 
 class Listed(FaultyCase):
+    def test_a_plugin_that_starts_sees_those_before_it(self):
+        self.start(plugins=("good", "faulty", "fine"))
+        self.wait_log("faulty sees V2 http_api good")
+        self.server.stop()
+
     def test_what_plugins_tells(self):
         self.start(plugins=("good", "faulty"))
         with self.client(magic=b"  V2") as v2, self.client() as faulty:

@@ -31,6 +31,7 @@ public:
         : host_(host), connection_(connection), task_(connection) {}
     ~FaultySession() override {
         for (Task* task : {&task_, &orphan_}) connection_.loop().cancel(*task);
+        connection_.loop().cancel(publishTask_);
         if (place_ == "destructor") fail();
     }
 
@@ -67,6 +68,13 @@ public:
     }
 
 private:
+    struct PublishTask final : sdk::LoopTask {
+        explicit PublishTask(FaultySession& itsSession)
+            : LoopTask(itsSession.connection_), session(itsSession) {}
+        void run() override { session.publish(); }
+        FaultySession& session;
+    };
+
     struct Task final : sdk::LoopTask {
         Task() = default;
         explicit Task(sdk::Connection& connection) : LoopTask(connection) {}
@@ -83,6 +91,7 @@ private:
         if (line == "afterTurnEnd") return connection_.loop().afterTurnEnd(task_);
         if (line == "orphan") connection_.loop().post(orphan_);
         if (line == "onPublished") return publish();
+        if (line == "publishInTask") return connection_.loop().post(publishTask_);
         if (line == "onMessagesReady" || line == "onSubscriptionClosed") subscribe();
         if (line == "onAuthorization") {
             request_ = host_.authorizer().authenticate({"here", false, {}, "s"}, connection_.loop(), *this);
@@ -126,6 +135,7 @@ private:
     std::string place_;
     Task task_;
     Task orphan_;
+    PublishTask publishTask_{*this};
     std::unique_ptr<sdk::Publisher> publisher_;
     std::unique_ptr<sdk::Subscription> subscription_;
     std::unique_ptr<sdk::AuthorizationRequest> request_;
@@ -154,6 +164,9 @@ public:
 class Faulty final : public sdk::Plugin {
 public:
     sdk::Result<void> start(sdk::Host& host, sdk::Registrar& registrar) override {
+        std::string seen;
+        for (const sdk::PluginStats& plugin : host.plugins()) seen += ' ' + plugin.name;
+        host.logger().info("faulty sees{}", seen);
         if (auto added = registrar.addProtocol({'F', 'L', 'T', 'Y'}, std::make_shared<FaultyProtocol>(host));
             !added)
             return added;

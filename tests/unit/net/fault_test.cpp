@@ -77,6 +77,18 @@ TEST_CASE("an exception of a task of no connection is logged, and the loop goes 
     REQUIRE(client.receive(1) == "1");
 }
 
+TEST_CASE("a connection that is closed while its session is made counts until it is gone") {
+    ScriptedOpener opener([](ScriptedSession& session) { session.connection().close("not today"); });
+    Server server(opener);
+    Client client(server.port());
+    REQUIRE(client.send("x"));
+    REQUIRE(client.receiveAll().empty());
+    runOn(server.loops().next(), [] {});
+    const faults::CodeOwner::Counts counts = opener.owner.counts();
+    REQUIRE(counts.connections == 0);
+    REQUIRE(counts.connectionsTotal == 1);
+}
+
 TEST_CASE("a session that writes without end is stopped, and one large piece is not") {
     ScriptedOpener opener([](ScriptedSession& session) {
         session.dataFunction = [&session](sdk::Bytes data) {

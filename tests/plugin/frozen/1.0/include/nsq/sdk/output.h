@@ -12,8 +12,8 @@ namespace nsq::sdk {
 /// until they are sent. The connection owns it and sends it at the end of each turn of its loop. THREAD: the
 /// connection's loop.
 ///
-/// A session that writes on and on although Connection::outputRoom() is 0 is stopped: the three functions that
-/// append throw std::length_error once the output holds more than the host's limit, which closes the
+/// A session that writes on and on although Connection::outputRoom() is 0 is stopped: the three functions
+/// that append throw std::length_error once the output holds more than the host's limit, which closes the
 /// connection. It is far beyond what outputRoom() allows: 16 MiB and four times --max-msg-size.
 class Output {
 public:

@@ -35,8 +35,8 @@ protected:
 
 /// One loaded plugin. Made by its factory, destroyed after its sessions and before its library is unmapped.
 ///
-/// start, stop and the destructor have --plugin-timeout each, 10 s by default. They run one after the other on
-/// threads of the host's, not always the same one.
+/// start, stop and the destructor have --plugin-timeout each, 10 s by default. They run one after the other
+/// on threads of the host's, not always the same one.
 class Plugin {
 public:
     virtual ~Plugin() = default;
@@ -46,8 +46,8 @@ public:
     /// connection is accepted.
     virtual Result<void> start(Host& host, Registrar& registrar) = 0;
 
-    /// No session and no request of this plugin is running any more. An exception is logged. A stop that takes
-    /// too long is logged and left behind: the server ends without it. THREAD: the host's.
+    /// No session and no request of this plugin is running any more. An exception is logged. A stop that
+    /// takes too long is logged and left behind: the server ends without it. THREAD: the host's.
     virtual void stop() {}
 };
 
