@@ -304,7 +304,7 @@ class Ours(Scenario, LookupdCase):
             client = self.connect(lookupd)
             client.send(data)
             self.assertEqual((client.read(), client.read()), (b"E_INVALID command line too long", None))
-        deep = b'{"x":' + b"[" * 65000
+        deep = b'{"x":' + b"[" * 8000
         client = self.connect(lookupd)
         client.send(identify(deep))
         self.assertEqual(client.read(), b"E_BAD_BODY IDENTIFY failed to decode JSON body")
