@@ -34,9 +34,7 @@ public:
     }
 
     /// What was agreed, as CONNECTED has it.
-    std::string header() const {
-        return std::to_string(send_.count()) + ',' + std::to_string(receive_.count());
-    }
+    auto header() const { return std::to_string(send_.count()) + ',' + std::to_string(receive_.count()); }
 
     /// Begins anew. Before an agreement nothing is sent.
     void start() {
@@ -54,7 +52,8 @@ public:
         }
         const bool isFull = connection_.outputRoom() == 0;
         const std::size_t before = std::exchange(unsent_, isFull ? connection_.unsent() : 0);
-        if (isFull && unsent_ == before) return "no output was taken for too long";
+        if (!isFull || unsent_ != before) takenAt_ = now;
+        if (now - takenAt_ >= limits_.clientTimeout / 2) return "no output was taken for too long";
         if (!isFull && send_.count() > 0) connection_.output().write(sdk::asBytes("\n"));
         start();
         return {};
@@ -73,6 +72,7 @@ private:
     std::chrono::milliseconds receive_ = limits_.clientTimeout / 2;
     sdk::Clock::time_point next_;
     std::size_t unsent_ = 0;  ///< bytes not sent at the last beat, if the output was full
+    sdk::Clock::time_point takenAt_ = connection_.loop().now();  ///< a beat at which that had changed
 };
 
 }  // namespace nsq::stomp

@@ -49,7 +49,8 @@ public:
         : request(request), connection_(connection), counts_(counts), onGone_(std::move(onGone)) {}
     ~Subscription() {
         stop();
-        while (!inFlight_.empty()) answer({request.number, inFlight_.back().first, false});
+        for (const auto& each : inFlight_)
+            counts_.requeueCount += subscription_->requeue(each.first, {}).ok();
     }
 
     /// Begins to deliver.
