@@ -8,7 +8,6 @@
 #include <list>
 #include <mutex>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -105,7 +104,7 @@ bool BlockingAdapter::Threads::serve(const std::shared_ptr<BlockingLink>& link,
     const auto worker = running_.insert(running_.end(), {link, remoteAddress, {}});
     try {
         worker->thread = std::thread([this, worker] { run(worker); });
-    } catch (const std::system_error& error) {
+    } catch (const std::exception& error) {  // system_error, or memory ran out
         host_.logger().error("{}: {} is refused: no thread for it: {}", protocol_.name(), remoteAddress,
                              error.what());
         running_.erase(worker);

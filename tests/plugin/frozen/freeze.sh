@@ -9,5 +9,5 @@ copy=$here/$(number Major).$(number Minor)
 rm -rf "$copy"
 mkdir -p "$copy/include/nsq/sdk" "$copy/src"
 cp "$sdk"/include/nsq/sdk/*.h "$copy/include/nsq/sdk/"
-cp "$sdk"/src/*.cpp "$copy/src/"
+cp "$sdk"/src/*.{cpp,h} "$copy/src/"
 echo "kept as $copy"

@@ -209,6 +209,7 @@ TEST_CASE("statistics that fail are logged, counted and left out") {
     PluginHost host;
     REQUIRE(host.load(testPlugin("faulty")).ok());
     REQUIRE(host.start(server.context()).ok());
+    server.takeLog();  // of the start
     sdk::HttpRequest request;
     request.query = {{"how", "throw"}};
     server.routes.at("POST /faulty/statistics").handler(request);
