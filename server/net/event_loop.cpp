@@ -40,13 +40,16 @@ void EventLoop::start() {
 }
 
 void EventLoop::beginStop() {
+    if (stopBegan_ != sdk::Clock::time_point{}) return;
+    stopBegan_ = sdk::Clock::now();
     submit([this] { stopping_ = true; });
 }
 
 bool EventLoop::stop(std::chrono::milliseconds limit) {
     if (!thread_.joinable()) return true;
     beginStop();
-    if (running_.waitFor(limit)) {
+    const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(sdk::Clock::now() - stopBegan_);
+    if (running_.waitFor(std::max(limit - waited, std::chrono::milliseconds{0}))) {
         thread_.join();
         return true;
     }

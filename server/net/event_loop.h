@@ -119,6 +119,7 @@ private:
     Countdown running_{1};                                          ///< arrives when the thread ends
     std::atomic<const faults::Whereabouts*> whereabouts_{nullptr};  ///< the thread's
     std::thread thread_;
+    sdk::Clock::time_point stopBegan_{};  ///< THREAD: that which stops it
 };
 
 }  // namespace nsq::net

@@ -44,13 +44,9 @@ void LoopGroup::start() {
 }
 
 bool LoopGroup::stop(std::chrono::milliseconds limit) {
-    const auto deadline = sdk::Clock::now() + limit;
     for (const auto& loop : loops_) loop->beginStop();
     bool stopped = true;
-    for (const auto& loop : loops_) {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - sdk::Clock::now());
-        stopped = loop->stop(std::max(left, 0ms)) && stopped;
-    }
+    for (const auto& loop : loops_) stopped = loop->stop(limit) && stopped;
     return stopped;
 }
 
