@@ -89,6 +89,9 @@ Topic::Change Topic::remove(Peer& peer) {
     if (erasePeer(producers_, peer)) peer.removeTopic(*this);
     if (deleted_ || !isUnused(name_, producers_)) return Change::kDone;
     deleted_ = true;
+    // Those that are gone still have this topic: they would hold each other.
+    channels_.clear();
+    producers_.clear();
     return Change::kUnused;
 }
 
