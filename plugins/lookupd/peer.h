@@ -67,6 +67,7 @@ public:
     std::size_t registrations() const;
 
     /// Calls `visit` with each of its registrations, in the order it made them if it never unregistered any.
+    /// Its lock is held meanwhile: `visit` must not call what takes a topic's.
     template <typename Visit>
     void forEach(Visit visit) const {
         const std::lock_guard lock{mutex_};

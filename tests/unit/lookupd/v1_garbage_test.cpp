@@ -53,12 +53,14 @@ TEST_CASE("Random commands") {
         CHECK(client.connection.pending() <= client.session->maxPending());
     }
     for (const PeerPtr& peer : server.db.peers()) {
-        peer->forEach([&](const Peer::Registration& registration) {
-            const TopicPtr topic = server.db.find(registration.topic.name());
-            REQUIRE(topic.get() == &registration.topic);
+        std::vector<const Topic*> topics;  // the peer's lock is not held when a topic's is taken
+        peer->forEach([&](const Peer::Registration& registration) { topics.push_back(&registration.topic); });
+        for (const Topic* registered : topics) {
+            const TopicPtr topic = server.db.find(registered->name());
+            REQUIRE(topic.get() == registered);
             const auto producers = topic->producers();
             CHECK(std::ranges::find(producers, peer) != producers.end());
-        });
+        }
     }
 }
 
