@@ -1,7 +1,6 @@
 #include "frame.h"
 
 #include <algorithm>
-#include <charconv>
 
 namespace nsq::stomp {
 
@@ -67,15 +66,14 @@ bool FrameReader::readHeader(std::string_view line, Version version) {
         return refuse("more than " + std::to_string(kMaxHeaders) + " headers");
     if (frame_.connects()) version = Version::k10;
     const std::size_t colon = line.find(':');
-    if (colon == 0 || colon == std::string_view::npos)
-        return refuse("the header line " + quoted(line) + " is not NAME:VALUE");
+    if (colon == 0 || colon == std::string_view::npos) return refuse(lineName() + " is not NAME:VALUE");
     std::optional<std::string> name = unescaped(line.substr(0, colon), version);
     std::size_t begin = colon + 1;
     // 1.0's own examples have spaces there; later versions forbid to trim.
     if (version == Version::k10 && !frame_.connects())
         begin = std::min(line.find_first_not_of(' ', begin), line.size());
     std::optional<std::string> value = unescaped(line.substr(begin), version);
-    if (!name || !value) return refuse("the header line " + quoted(line) + " has an unknown escape");
+    if (!name || !value) return refuse(lineName() + " has an unknown escape");
     frame_.headers.emplace_back(std::move(*name), std::move(*value));
     return true;
 }
@@ -84,7 +82,7 @@ bool FrameReader::readBody(std::string_view input) {
     const std::size_t mostEnd = bodyBegin_ + maxBody_;
     std::size_t end = 0;
     if (const auto length = frame_.header("content-length")) {
-        const std::optional<std::uint64_t> size = parseNumber(*length);
+        const std::optional<std::uint64_t> size = sdk::parseNumber(*length);
         if (!size) return refuse("content-length " + quoted(*length) + " is not a number");
         end = *size > maxBody_ ? mostEnd + 1 : bodyBegin_ + *size;
         if (end <= mostEnd && end < input.size() && input[end] != '\0')
@@ -107,20 +105,6 @@ std::string escaped(std::string_view value, Version version) {
         text += code < codesOf(version) ? kCodes[code] : c;
     }
     return text;
-}
-
-std::string printable(std::string_view text) {
-    std::string shown{text.substr(0, 100)};
-    std::ranges::replace_if(
-        shown, [](char c) { return c < ' ' || c > '~'; }, '?');
-    return text.size() > 100 ? shown + "..." : shown;
-}
-
-std::optional<std::uint64_t> parseNumber(std::string_view text) {
-    std::uint64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc{} || end != text.data() + text.size()) return {};
-    return number;
 }
 
 }  // namespace nsq::stomp

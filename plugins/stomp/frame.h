@@ -1,15 +1,16 @@
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "nsq/sdk/bytes.h"
+#include "nsq/sdk/text.h"
 
 namespace nsq::stomp {
+
+using sdk::quoted;
 
 enum class Version { k10, k11, k12 };
 
@@ -56,6 +57,8 @@ private:
     bool readHead(std::string_view input, Version version);
     bool readHeader(std::string_view line, Version version);
     bool readBody(std::string_view input);
+    /// Of the header line that is read. Not the line itself: it may be a piece of a body, or a secret.
+    std::string lineName() const { return "header line " + std::to_string(frame_.headers.size() + 1); }
     bool refuse(std::string error) {
         error_ = std::move(error);
         return false;
@@ -72,14 +75,5 @@ private:
 
 /// A header's value as this version writes it.
 std::string escaped(std::string_view value, Version version);
-
-/// Client text for others to see: short, and in ASCII.
-std::string printable(std::string_view text);
-inline std::string quoted(std::string_view text) {
-    return '"' + printable(text) + '"';
-}
-
-/// nullopt unless `text` is digits only and fits.
-std::optional<std::uint64_t> parseNumber(std::string_view text);
 
 }  // namespace nsq::stomp

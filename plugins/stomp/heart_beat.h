@@ -16,20 +16,19 @@ public:
     HeartBeat(sdk::Connection& connection, const sdk::Limits& limits)
         : connection_(connection), limits_(limits) {}
 
-    /// Takes over a client's header `heart-beat`. False: it is malformed, or the client would be silent for
-    /// longer than the server allows.
+    /// Takes over a client's header `heart-beat`. One that promises less than the server allows promises
+    /// nothing. False: it is malformed.
     bool agree(std::string_view header) {
-        const std::size_t comma = std::min(header.find(','), header.size());
-        const auto sends = parseNumber(header.substr(0, comma));
-        const auto wants = parseNumber(header.substr(std::min(comma + 1, header.size())));
+        const auto [first, second] = sdk::cut(header, ',');
+        const auto sends = sdk::parseNumber(first), wants = sdk::parseNumber(second);
         const auto most = static_cast<std::uint64_t>(limits_.maxHeartbeatInterval.count());
-        if (!sends || !wants || *sends > most) return false;
+        if (!sends || !wants) return false;
         const auto within = [most](std::uint64_t wanted) {
             constexpr std::uint64_t kLeast = 1000;  // ms, as nsqd has it for V2
             return std::chrono::milliseconds{wanted == 0 ? 0 : std::max(kLeast, std::min(wanted, most))};
         };
         send_ = within(*wants);
-        receive_ = within(*sends);
+        receive_ = within(*sends > most ? 0 : *sends);
         return true;
     }
 
@@ -41,6 +40,9 @@ public:
         next_ = connection_.loop().now() + (send_.count() > 0 ? send_ : limits_.clientTimeout / 2);
         connection_.setTimer(std::min(next_, silentUntil()));
     }
+
+    /// Until now nothing was read of what the client may have sent: it was not silent.
+    void excuse() { excusedAt_ = connection_.loop().now(); }
 
     /// The timer's time has come. Returns why the client is given up, or nothing.
     std::string onTimer() {
@@ -62,7 +64,7 @@ public:
 private:
     sdk::Clock::time_point silentUntil() const {
         if (receive_.count() == 0) return sdk::Clock::time_point::max();
-        return connection_.lastReadAt() + 2 * receive_;
+        return std::max(connection_.lastReadAt(), excusedAt_) + 2 * receive_;
     }
 
     sdk::Connection& connection_;
@@ -70,6 +72,7 @@ private:
     // Between signs of life of the server and of the client. 0: there are none.
     std::chrono::milliseconds send_{0};
     std::chrono::milliseconds receive_ = limits_.clientTimeout / 2;
+    sdk::Clock::time_point excusedAt_;
     sdk::Clock::time_point next_;
     std::size_t unsent_ = 0;  ///< bytes not sent at the last beat, if the output was full
     sdk::Clock::time_point takenAt_ = connection_.loop().now();  ///< a beat at which that had changed

@@ -16,8 +16,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::size_t kMaxSubscriptions = 100;   ///< chosen, like the three below
+constexpr std::size_t kMaxSubscriptions = 100;   ///< chosen, like the four below
 constexpr std::size_t kMaxSubscriptionId = 256;  ///< bytes: each message has it
+constexpr std::size_t kMaxReceipt = 1024;        ///< bytes
 constexpr std::size_t kMaxOwed = 1024;           ///< frames that wait for a commit
 constexpr std::int64_t kDefaultPrefetch = 100;
 constexpr std::uint64_t kMinMsgTimeout = 1000;                   ///< ms; as nsqd has it for V2
@@ -39,10 +40,9 @@ using Destination = std::pair<std::string, std::string>;
 
 /// Topic and channel, which is empty for /topic/TOPIC.
 sdk::Result<Destination> parseDestination(std::string_view text) {
-    const std::string names{text.substr(std::min<std::size_t>(text.size(), 7))};
-    if (text.starts_with("/topic/") && sdk::isValidTopicName(names)) return Destination{names, {}};
-    const std::string topic = names.substr(0, names.find('/'));
-    const std::string channel = names.substr(std::min(topic.size() + 1, names.size()));
+    const std::string_view names = text.substr(std::min<std::size_t>(text.size(), 7));
+    if (text.starts_with("/topic/") && sdk::isValidTopicName(names)) return Destination{names, ""};
+    const auto [topic, channel] = sdk::cut(names, '/');
     if (text.starts_with("/queue/") && sdk::isValidTopicName(topic) && sdk::isValidChannelName(channel))
         return Destination{topic, channel};
     return invalid("destination " + quoted(text) + " is neither /topic/TOPIC nor /queue/TOPIC/CHANNEL");
@@ -53,7 +53,7 @@ sdk::Result<std::int64_t> readNumber(const Frame& frame, std::string_view name, 
                                      std::int64_t most, std::int64_t otherwise) {
     const auto text = frame.header(name);
     if (!text) return otherwise;
-    const std::optional<std::uint64_t> number = parseNumber(*text);
+    const std::optional<std::uint64_t> number = sdk::parseNumber(*text);
     if (number && *number >= least && *number <= static_cast<std::uint64_t>(most))
         return static_cast<std::int64_t>(*number);
     return invalid(fmt::format("{} {} is not a number in {}-{}", name, quoted(*text), least, most));
@@ -78,8 +78,7 @@ public:
         while (!waiting_ && !ended_) {
             used = std::min(input.find_first_not_of("\r\n", used), input.size());
             if (used == input.size()) break;
-            waiting_ = mustWait();
-            if (waiting_) break;
+            if (waiting_ = mustWait(); waiting_) break;
             if (!reader_.read(input.substr(used), version_)) {
                 if (!reader_.error().empty()) fail(reader_.error(), reader_.frame().header("receipt"));
                 break;
@@ -104,6 +103,7 @@ public:
 
     void onTimer() override {
         if (ended_ || (authRequest_ && !authorization_)) return;  // CONNECTED begins anew
+        if (waiting_) heartBeat_.excuse();
         if (const std::string problem = heartBeat_.onTimer(); !problem.empty()) fail(problem);
     }
 
@@ -141,15 +141,18 @@ private:
     void goOn() {
         if (!waiting_ || ended_ || mustWait()) return settle();
         waiting_ = false;
+        heartBeat_.excuse();
         connection_.resumeInput();
     }
 
     /// With waiting_ nothing has happened: the frame is to be tried again.
     void execute(const Frame& frame) {
         current_ = {};
+        const auto receipt = frame.connects() ? std::nullopt : frame.header("receipt");
+        if (receipt && receipt->size() > kMaxReceipt)
+            return fail(fmt::format("the receipt exceeds {} bytes", kMaxReceipt));
         const Done result = perform(frame);
         if (waiting_) return;
-        const auto receipt = frame.connects() ? std::nullopt : frame.header("receipt");
         if (result) current_.receipt = receipt;
         owed_.push_back(std::move(current_));
         if (!result) fail(result.error().text, receipt);
@@ -159,9 +162,10 @@ private:
     Done perform(const Frame& frame) {
         const std::string& name = frame.command;
         if (connected_ == frame.connects())
-            return invalid(quoted(name) + (connected_ ? " again" : " before CONNECT"));
-        if (!frame.body.empty() && name != "SEND") return invalid(quoted(name) + " with a body");
+            return invalid(connected_ ? name + " again" : "another frame before CONNECT");
+        if (!frame.body.empty() && name != "SEND") return invalid("a body without SEND");
         if (frame.connects()) return connect(frame);
+        if ((name == "SEND" || name == "SUBSCRIBE" || name == "COMMIT") && !isAuthorized()) return {};
         if (name == "SEND") return send(frame);
         if (name == "ACK" || name == "NACK") return answer(frame);
         if (name == "SUBSCRIBE") return subscribe(frame);
@@ -170,14 +174,17 @@ private:
         const std::string_view transaction = frame.header("transaction").value_or("");
         if (name == "BEGIN") return transactions_.begin(transaction);
         if (name == "COMMIT" || name == "ABORT") return endTransaction(transaction, name == "COMMIT");
-        return invalid("unknown command " + quoted(name));
+        return invalid("unknown command");  // unsaid which: it may be a piece of a body
     }
 
     /// Answers what is no longer waited for, in the order of the frames. Closes behind the last one.
     void settle() {
-        for (; !owed_.empty() && owed_.front().outcomes == 0; owed_.pop_front()) {
-            for (const Answer& each : owed_.front().answers) apply(each);
-            const auto& receipt = owed_.front().receipt;
+        while (!owed_.empty() && owed_.front().outcomes == 0) {
+            const auto [outcomes, answers, receipt] = std::move(owed_.front());
+            owed_.pop_front();
+            const auto late = std::ranges::count(answers, false, [this](auto& each) { return apply(each); });
+            if (receipt && late > 0)
+                return fail(fmt::format("{} answers of the transaction came too late", late), receipt);
             if (receipt) write("RECEIPT\nreceipt-id:" + escaped(*receipt, version_) + "\n\n");
         }
         if (closed_ || !owed_.empty() || !(ended_ || (inputEnded_ && !willGoOn()))) return;
@@ -215,13 +222,12 @@ private:
         const std::optional<Version> version = agreeVersion(frame.header("accept-version").value_or("1.0"));
         if (!version) return invalid("supported protocol versions are 1.0, 1.1 and 1.2");
         if (!heartBeat_.agree(frame.header("heart-beat").value_or("0,0")))
-            return invalid("heart-beat is malformed, or exceeds max-heartbeat-interval");
-        const auto passcode = frame.header("passcode");
-        if (authRequired_ && !passcode) return invalid("this server requires a passcode");
+            return invalid("heart-beat is malformed");
+        secret_ = frame.header("passcode").value_or("");
+        if (authRequired_ && secret_.empty()) return invalid("this server requires a passcode");
         connected_ = true;
         version_ = *version;
-        login_ = printable(frame.header("login").value_or(""));
-        if (authRequired_) secret_ = *passcode;
+        login_ = sdk::printable(frame.header("login").value_or(""));
         authRequired_ ? askAuthorizer() : welcome();
         return {};
     }
@@ -252,15 +258,18 @@ private:
         goOn();
     }
 
-    Done authorize(sdk::Permission permission, std::string_view topic, std::string_view channel) {
-        if (!authRequired_) return {};
+    /// False: the authorizer is asked again before the frame is tried again.
+    bool isAuthorized() {
         // However short it lasts, it is good for the frame that it was asked for.
-        if (!std::exchange(authIsNew_, false) && connection_.loop().now() >= authorization_->expiry()) {
-            askAuthorizer();
-            waiting_ = true;
-            return {};
-        }
-        if (authorization_->allows(permission, topic, channel)) return {};
+        if (!authRequired_ || std::exchange(authIsNew_, false)) return true;
+        if (connection_.loop().now() < authorization_->expiry()) return true;
+        askAuthorizer();
+        waiting_ = true;
+        return false;
+    }
+
+    Done allow(sdk::Permission permission, std::string_view topic, std::string_view channel) const {
+        if (!authRequired_ || authorization_->allows(permission, topic, channel)) return {};
         return invalid("not authorized for topic " + quoted(topic) + ", channel " + quoted(channel));
     }
 
@@ -272,21 +281,16 @@ private:
         if (frame.body.empty()) return invalid("SEND without a body: NSQ has no empty messages");
         const auto delay = readNumber(frame, "delay", 0, limits_.maxReqTimeout.count(), 0);
         if (!delay) return delay.error();
-        if (const Done allowed = authorize(sdk::Permission::kPublish, topic, {}); !allowed || waiting_)
-            return allowed;
+        if (const Done allowed = allow(sdk::Permission::kPublish, topic, {}); !allowed) return allowed;
         const milliseconds due{delay.value()};
-        const auto name = frame.header("transaction");
-        if (!name) return publish({topic, {&frame.body, 1}, due});
-        const sdk::Result<Transaction*> grown = transactions_.grow(*name, frame.body.size());
-        if (!grown) return grown.error();
-        grown.value()->sends[{topic, due}].emplace_back(sdk::asText(frame.body));
-        return {};
+        if (const auto name = frame.header("transaction"))
+            return transactions_.send(*name, {topic, due}, sdk::asText(frame.body));
+        return publish({topic, {&frame.body, 1}, due});
     }
 
     Done publish(const sdk::Publication& publication) {
         if (!publisher_) publisher_ = host_.broker().openPublisher(connection_.loop(), *this);
-        const Done published = publisher_->publish(publication, 0);
-        if (!published) return published;
+        if (const Done published = publisher_->publish(publication, 0); !published) return published;
         ++current_.outcomes;
         published_[std::string{publication.topic}] += publication.bodies.size();
         return {};
@@ -313,6 +317,9 @@ private:
         sdk::Result<Transaction> taken = transactions_.take(name);
         if (!taken) return taken.error();
         if (!commits) return {};
+        for (const auto& [key, texts] : taken.value().sends) {
+            if (Done allowed = allow(sdk::Permission::kPublish, key.first, {}); !allowed) return allowed;
+        }
         for (const auto& [key, texts] : taken.value().sends) {
             std::vector<sdk::Bytes> bodies;
             for (const std::string& text : texts) bodies.push_back(sdk::asBytes(text));
@@ -351,8 +358,7 @@ private:
         const auto timeout = readNumber(frame, "msg-timeout", kMinMsgTimeout, limits_.maxMsgTimeout.count(),
                                         limits_.msgTimeout.count());
         if (!prefetch || !timeout) return (prefetch ? timeout : prefetch).error();
-        if (const Done allowed = authorize(sdk::Permission::kSubscribe, topic, channel); !allowed || waiting_)
-            return allowed;
+        if (const Done allowed = allow(sdk::Permission::kSubscribe, topic, channel); !allowed) return allowed;
         const auto ackMode = static_cast<AckMode>(mode - kAckModes);
         const SubscribeRequest request{version_, id,      ++lastNumber_,    topic,
                                        channel,  ackMode, prefetch.value(), milliseconds{timeout.value()}};
@@ -364,8 +370,8 @@ private:
     }
 
     Done unsubscribe(const Frame& frame) {
-        waiting_ = !owed_.empty();  // for answers to its messages, perhaps
-        if (waiting_) return {};
+        // Answers to its messages may be owed.
+        if (waiting_ = !owed_.empty(); waiting_) return {};
         const auto found = findSubscription(subscriptionId(frame));
         if (found == subscriptions_.end()) return invalid("there is no such subscription");
         subscriptions_.erase(found);
@@ -373,19 +379,17 @@ private:
     }
 
     Done answer(const Frame& frame) {
-        const auto id = frame.header(version_ == Version::k12 ? "id" : "message-id").value_or("");
-        const std::size_t dash = std::min(id.find('-'), id.size());
-        const auto number = parseNumber(id.substr(0, dash));
-        const auto message = sdk::MessageId::parse(id.substr(std::min(dash + 1, id.size())));
-        if (!number || !message) return invalid(frame.command + " of " + quoted(id) + ": not an id");
+        const auto text = frame.header(version_ == Version::k12 ? "id" : "message-id").value_or("");
+        const auto [first, rest] = sdk::cut(text, '-');
+        const auto [second, third] = sdk::cut(rest, '-');
+        const auto number = sdk::parseNumber(first), attempts = sdk::parseNumber(third);
+        const auto id = sdk::MessageId::parse(second);
+        if (!number || !id || !attempts)
+            return invalid(frame.command + " of " + quoted(text) + ": not an id");
         const auto delay = readNumber(frame, "delay", 0, limits_.maxReqTimeout.count(), 0);
         if (!delay) return delay.error();
-        const Answer answer{*number, *message, frame.command == "ACK", milliseconds{delay.value()}};
-        if (const auto name = frame.header("transaction")) {
-            const sdk::Result<Transaction*> grown = transactions_.grow(*name, 0);
-            if (grown) grown.value()->answers.push_back(answer);
-            return grown ? Done{} : grown.error();
-        }
+        const Answer answer{*number, *id, *attempts, frame.command == "ACK", milliseconds{delay.value()}};
+        if (const auto name = frame.header("transaction")) return transactions_.answer(*name, answer);
         // A client that is late should not lose its connection; but what was not done is not confirmed.
         if (apply(answer) || !frame.header("receipt")) return {};
         return invalid(frame.command + " of a message that is not in flight here any more");

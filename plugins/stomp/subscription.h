@@ -35,6 +35,7 @@ struct SubscribeRequest {
 struct Answer {
     std::uint64_t subscription;  ///< its number
     sdk::MessageId id;
+    std::uint64_t attempts;  ///< which delivery of the message it is for
     bool finishes;
     std::chrono::milliseconds delay{0};  ///< of a NACK
 };
@@ -49,8 +50,7 @@ public:
         : request(request), connection_(connection), counts_(counts), onGone_(std::move(onGone)) {}
     ~Subscription() {
         stop();
-        for (const auto& each : inFlight_)
-            counts_.requeueCount += subscription_->requeue(each.first, {}).ok();
+        for (const auto& each : inFlight_) counts_.requeueCount += subscription_->requeue(each.id, {}).ok();
     }
 
     /// Begins to deliver.
@@ -74,12 +74,12 @@ public:
         if (!stopped_) connection_.loop().afterTurnEnd(*this);
     }
 
-    /// In mode client of all messages before as well. False: this one is not in flight.
+    /// In mode client of all deliveries before as well. False: this one is not in flight.
     bool answer(const Answer& answer) {
         bool wasInFlight = false;
-        for (const sdk::MessageId id : upTo(answer.id)) {
-            wasInFlight = answer.finishes ? subscription_->finish({&id, 1}).empty()
-                                          : subscription_->requeue(id, answer.delay).ok();
+        for (const Delivery& each : upTo(answer)) {
+            wasInFlight = answer.finishes ? subscription_->finish({&each.id, 1}).empty()
+                                          : subscription_->requeue(each.id, answer.delay).ok();
             (answer.finishes ? counts_.finishCount : counts_.requeueCount) += wasInFlight;
         }
         schedule();
@@ -101,7 +101,7 @@ private:
     void run() override {
         // What has timed out is no longer ours; else those that a client never answers would add up.
         const sdk::Clock::time_point now = connection_.loop().now();
-        while (!inFlight_.empty() && inFlight_.front().second < now) inFlight_.pop_front();
+        while (!inFlight_.empty() && inFlight_.front().timesOut <= now) inFlight_.pop_front();
         // Frames of STOMP are larger than the broker's, which it counts. Without room it turns to others.
         const std::size_t growth = 1 + (head_.size() + kMaxOwnHeaders) / kMinMessage;
         std::vector<sdk::MessageRun> runs;
@@ -112,19 +112,19 @@ private:
                 const sdk::MessageView message = sdk::nextMessage(frames);
                 deliver(run.owner, message);
                 ids.push_back(message.id);
+                inFlight_.push_back({message.id, message.attempts, now + request.msgTimeout});
             }
         }
         counts_.messageCount += ids.size();
-        if (request.ackMode == AckMode::kAuto) {
-            counts_.finishCount += ids.size() - subscription_->finish(ids).size();
-            schedule();
-        } else {
-            for (const sdk::MessageId id : ids) inFlight_.emplace_back(id, now + request.msgTimeout);
-        }
+        if (request.ackMode != AckMode::kAuto) return;
+        inFlight_.clear();
+        counts_.finishCount += ids.size() - subscription_->finish(ids).size();
+        schedule();
     }
 
     void deliver(const sdk::BufferRef& owner, const sdk::MessageView& message) {
-        const std::string id = fmt::format("{}-{:016x}", request.number, message.id.value);
+        const std::string id =
+            fmt::format("{}-{:016x}-{}", request.number, message.id.value, message.attempts);
         const bool hasAck = request.version == Version::k12 && request.ackMode != AckMode::kAuto;
         const std::string head = fmt::format("{}{}{}\ntimestamp:{}\nattempts:{}\ncontent-length:{}\n\n",
                                              head_, id, hasAck ? "\nack:" + id : "", message.timestampNs,
@@ -135,15 +135,23 @@ private:
         output.write(sdk::asBytes({"\0", 1}));
     }
 
-    /// Those that an answer to `id` is about, it last. They are no longer in inFlight_.
-    std::vector<sdk::MessageId> upTo(sdk::MessageId id) {
-        const auto found = std::ranges::find(inFlight_, id, &decltype(inFlight_)::value_type::first);
-        if (found == inFlight_.end()) return {id};
+    /// One message may have been delivered more than once, with others in between.
+    struct Delivery {
+        sdk::MessageId id;
+        std::uint64_t attempts;
+        sdk::Clock::time_point timesOut;
+    };
+
+    /// Those that an answer is about, its own last. They are no longer in inFlight_.
+    std::vector<Delivery> upTo(const Answer& answer) {
+        const auto found = std::ranges::find_if(inFlight_, [&](const Delivery& each) {
+            return each.id == answer.id && each.attempts == answer.attempts;
+        });
+        if (found == inFlight_.end()) return {};
         const auto first = request.ackMode == AckMode::kClient ? inFlight_.begin() : found;
-        std::vector<sdk::MessageId> ids;
-        for (auto each = first; each <= found; ++each) ids.push_back(each->first);
+        const std::vector<Delivery> deliveries{first, found + 1};
         inFlight_.erase(first, found + 1);
-        return ids;
+        return deliveries;
     }
 
     /// How each MESSAGE begins.
@@ -152,8 +160,7 @@ private:
     sdk::Connection& connection_;
     sdk::ClientStats& counts_;
     const std::function<void()> onGone_;
-    /// In the order of delivery, with the times at which they time out. Empty in mode auto.
-    std::deque<std::pair<sdk::MessageId, sdk::Clock::time_point>> inFlight_;
+    std::deque<Delivery> inFlight_;  ///< in their order; none in mode auto
     bool stopped_ = false;
     std::unique_ptr<sdk::Subscription> subscription_;  ///< there from join() on
 };

@@ -26,33 +26,49 @@ public:
         return {};
     }
 
-    /// The transaction, which has room for one more frame, with a body of this size.
+    sdk::Result<void> send(std::string_view name, const Transaction::Key& key, std::string_view body) {
+        const sdk::Result<Transaction*> found = grow(name, body.size());
+        if (!found) return found.error();
+        auto& sends = found.value()->sends;
+        if (sends.size() == kMaxPublishes && !sends.contains(key))
+            return invalid("a transaction has too many topics and delays");
+        sends[key].emplace_back(body);
+        return {};
+    }
+
+    sdk::Result<void> answer(std::string_view name, const Answer& answer) {
+        const sdk::Result<Transaction*> found = grow(name, 0);
+        if (!found) return found.error();
+        if (found.value()->answers.size() == kMaxAnswers)
+            return invalid("a transaction has too many answers");
+        found.value()->answers.push_back(answer);
+        return {};
+    }
+
+    /// Ends it.
+    sdk::Result<Transaction> take(std::string_view name) {
+        auto found = open_.extract(std::string{name});
+        if (found.empty()) return invalid("there is no transaction " + quoted(name));
+        bytes_ -= found.mapped().bytes;
+        return std::move(found.mapped());
+    }
+
+private:
+    static constexpr std::size_t kMaxOpen = 16;        ///< chosen, like the three below
+    static constexpr std::size_t kMaxPublishes = 256;  ///< of one transaction
+    static constexpr std::size_t kMaxAnswers = 1024;   ///< of one transaction: all are done in one turn
+    static constexpr std::size_t kFrameBytes = 64;     ///< counted for a frame beside its body
+
+    /// The transaction, with the memory of one more frame counted.
     sdk::Result<Transaction*> grow(std::string_view name, std::size_t bodyBytes) {
         const auto found = open_.find(name);
         if (found == open_.end()) return invalid("there is no transaction " + quoted(name));
         const std::size_t bytes = bodyBytes + kFrameBytes;
         if (bytes > maxBytes_ - bytes_) return invalid("open transactions exceed max-body-size");
-        if (found->second.sends.size() > kMaxPublishes)
-            return invalid("a transaction has too many topics and delays");
         bytes_ += bytes;
         found->second.bytes += bytes;
         return &found->second;
     }
-
-    /// Ends it.
-    sdk::Result<Transaction> take(std::string_view name) {
-        const auto found = open_.find(name);
-        if (found == open_.end()) return invalid("there is no transaction " + quoted(name));
-        Transaction transaction = std::move(found->second);
-        open_.erase(found);
-        bytes_ -= transaction.bytes;
-        return transaction;
-    }
-
-private:
-    static constexpr std::size_t kMaxOpen = 16;        ///< chosen, like the two below
-    static constexpr std::size_t kMaxPublishes = 256;  ///< of one transaction
-    static constexpr std::size_t kFrameBytes = 64;     ///< counted for a frame beside its body
 
     const std::size_t maxBytes_;
     std::size_t bytes_ = 0;

@@ -260,11 +260,11 @@ class Connections(StompCase):
 
     def test_errors(self):
         for sent, message, receipt in (
-                (encode("FOO", {"receipt": "1"}), "unknown command \"FOO\"", "1"),
+                (encode("FOO", {"receipt": "1"}), "unknown command", "1"),
                 (encode("SEND", {"destination": "/topic/$", "receipt": "2"}, b"x"),
                  "destination \"/topic/$\" is neither /topic/TOPIC nor /queue/TOPIC/CHANNEL", "2"),
                 (send_frame("t", b""), "SEND without a body\\c NSQ has no empty messages", None),
-                (b"SEND\nbroken\n", "the header line \"broken\" is not NAME\\cVALUE", None)):
+                (b"SEND\nbroken\n", "header line 1 is not NAME\\cVALUE", None)):
             with self.subTest(sent=sent):
                 client = self.stomp()
                 client.send(sent)

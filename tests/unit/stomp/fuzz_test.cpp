@@ -25,8 +25,8 @@ public:
     /// A frame or some that are right, or nearly so.
     std::string input() {
         const std::string number = std::to_string(++last_);
-        const std::string message =
-            std::to_string(1 + below(3)) + "-0a1b2c3d0000000" + std::to_string(below(10));
+        const std::string message = std::to_string(1 + below(3)) + "-0a1b2c3d0000000" +
+                                    std::to_string(below(10)) + '-' + std::to_string(1 + below(8) / 7);
         const std::string modes[] = {"auto", "client", "client-individual"};
         const std::string begin =
             frame("BEGIN\ntransaction:" + number + "\n\n") +
@@ -133,7 +133,7 @@ TEST_CASE("Any input is answered or refused") {
         CAPTURE(seed);
         answers += live(seed);
     }
-    CHECK(answers > 20000);
+    CHECK(answers > 15000);
 }
 
 TEST_CASE("Plain garbage is refused") {

@@ -113,7 +113,7 @@ TEST_CASE("An ERROR comes after the answers to the frames before it") {
     CHECK_FALSE(server.client.connection.closed());
     CHECK(server.published() == Lines{"a"});
     server.host.fakeBroker.releaseOutcomes();
-    CHECK(server.client.idle() == Lines{"receipt 1", "!unknown command \"FOO\""});
+    CHECK(server.client.idle() == Lines{"receipt 1", "!unknown command"});
     CHECK(server.client.connection.closed());
 }
 
@@ -199,7 +199,7 @@ TEST_CASE("Transactions have names of their own") {
          {"BEGIN\n\n", "BEGIN without the header transaction"},
          {"COMMIT\ntransaction:b\n\n", "there is no transaction \"b\""},
          {"ABORT\n\n", "there is no transaction \"\""},
-         {"ACK\nid:1-0123456789abcdef\ntransaction:b\n\n", "there is no transaction \"b\""}}));
+         {"ACK\nid:1-0123456789abcdef-1\ntransaction:b\n\n", "there is no transaction \"b\""}}));
     CAPTURE(input);
     Connected server;
     server.client.send("BEGIN\ntransaction:a\n\n");
@@ -207,7 +207,7 @@ TEST_CASE("Transactions have names of their own") {
     CHECK(server.client.connection.closed());
 }
 
-TEST_CASE("Transactions are bounded in number, bytes and topics") {
+TEST_CASE("Transactions are bounded in number, bytes, topics and answers") {
     sdk::testing::FakeHost host;
     host.limitValues.maxBodySize = 100'000;
     Client client{host};
@@ -235,12 +235,21 @@ TEST_CASE("Transactions are bounded in number, bytes and topics") {
                 frame(sent % 2 == 0 ? "ABORT\ntransaction:0\n\n" : "COMMIT\ntransaction:0\n\n"));
         CHECK(answers.empty());
     }
+    SECTION("answers") {
+        host.limitValues.maxBodySize = 1'000'000;
+        Client other{host};
+        other.connect().send("BEGIN\ntransaction:0\n\n");
+        for (; answers.empty() && sent < 2000; ++sent)
+            answers = other.send("ACK\nid:1-0123456789abcdef-1\ntransaction:0\n\n");
+        CHECK(answers == Lines{"!a transaction has too many answers"});
+        CHECK(sent == 1025);
+    }
     SECTION("topics") {
         client.send("BEGIN\ntransaction:0\n\n");
         for (; answers.empty() && sent < 500; ++sent)
             answers = client.send(send("x", "transaction:0\ndelay:" + std::to_string(sent) + '\n'));
         CHECK(answers == Lines{"!a transaction has too many topics and delays"});
-        CHECK(sent == 258);
+        CHECK(sent == 257);
     }
 }
 
