@@ -199,6 +199,33 @@ TEST_CASE("The cleaner clears those that leave") {
     CHECK(peer->use_count() == 1);
 }
 
+TEST_CASE("Those the cleaner has not come to go with the database") {
+    std::vector<PeerPtr> peers;
+    {
+        RegistrationDb db;
+        const PeerPtr stays = addPeer(db, "stays");
+        for (int i = 0; i < 200; ++i) peers.push_back(addPeer(db, "n" + std::to_string(i)));
+        for (int i = 0; i < 200; ++i) {
+            const std::string topic = std::to_string(i) + (i % 2 == 0 ? "" : "#ephemeral");
+            for (const PeerPtr& peer : peers) db.addRegistration(*peer, topic, "c");
+            db.addRegistration(*stays, topic, "c");
+        }
+        {
+            Cleaner cleaner{db};
+            for (const PeerPtr& peer : peers) {
+                db.leave(peer);
+                cleaner.add(peer);
+            }
+        }
+        // Without these topics the database has nothing to do with those peers any more.
+        for (int i = 1; i < 200; i += 2) {
+            db.removeRegistration(*stays, std::to_string(i) + "#ephemeral", "");
+        }
+        CHECK(topicNames(db).size() == 100);
+    }
+    for (const PeerPtr& peer : peers) CHECK(peer->use_count() == 1);
+}
+
 TEST_CASE("A database with peers in it is destroyed with them") {
     const PeerPtr peer = makePeer("n1");
     {

@@ -166,6 +166,34 @@ TEST_CASE("With a certificate V1 has TLS for who asks") {
     CHECK(plain.send("REGISTER t\n") == Answers{"OK"});
 }
 
+TEST_CASE("What comes behind an IDENTIFY that asks for TLS is TLS's") {
+    Server server;
+    server.host.limitValues.tls = true;
+    Client client{server};
+    std::string body{kBody};
+    client.connection.receive(identifyCommand(body.insert(1, R"("tls_v1":true,)")) + "REGISTER t\n");
+    CHECK(client.connection.pending() == std::string_view{"REGISTER t\n"}.size());
+    CHECK(server.db.topics().empty());
+}
+
+TEST_CASE("Without a certificate nobody gets TLS, whoever asks") {
+    Server server;
+    Client client{server};
+    std::string body{kBody};
+    CHECK(client.send(identifyCommand(body.insert(1, R"("tls_v1":true,)")) + "PING\n") ==
+          Answers{kServer, "OK"});
+    CHECK(client.connection.filters().empty());
+}
+
+TEST_CASE("A client hears why TLS failed") {
+    Server server;
+    Client client{server};
+    client.session->onTlsFailed("no shared cipher");
+    client.connection.endTurn();
+    CHECK(cut(client.connection.sent()) == Answers{"E_IDENTIFY_FAILED IDENTIFY failed no shared cipher"});
+    CHECK(client.connection.closed());
+}
+
 TEST_CASE("Where TLS is required nobody is served without") {
     Server server;
     server.host.limitValues.tls = server.host.limitValues.tlsRequired = true;
