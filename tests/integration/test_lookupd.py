@@ -211,6 +211,7 @@ class Scenario:
                           "channel:u:e#ephemeral", "channel:v#ephemeral:c"})
 
         self.assertEqual(one.ask("UNREGISTER t d"), b"OK")
+        self.assertEqual(lookupd.producers("t"), {1, 2})
         self.assertEqual(one.ask("UNREGISTER u e#ephemeral"), b"OK")
         self.assertEqual(one.ask("UNREGISTER v#ephemeral"), b"OK")
         # What has no producer stays known, if it is not ephemeral.

@@ -151,6 +151,26 @@ TEST_CASE("A deleted topic takes all registrations, and can be registered anew")
     CHECK_FALSE(n1->tombstonedAt(*db.find("t")));
 }
 
+TEST_CASE("A topic that is deleted and listed yet, as between two threads, is replaced") {
+    RegistrationDb db;
+    const PeerPtr n1 = addPeer(db, "n1");
+    const PeerPtr n2 = addPeer(db, "n2");
+    db.addRegistration(*n1, "e#ephemeral", "");
+    REQUIRE(db.find("e#ephemeral")->remove(*n1) == Topic::Change::kUnused);
+    SECTION("by a registration") {
+        db.addRegistration(*n2, "e#ephemeral", "");
+        CHECK(producerNames(db, "e#ephemeral") == Names{"n2"});
+    }
+    SECTION("by a topic made by hand") {
+        db.createTopic("e#ephemeral");
+    }
+    SECTION("by a channel made by hand") {
+        db.createChannel("e#ephemeral", "c");
+        CHECK(channelNames(db, "e#ephemeral") == Names{"c"});
+    }
+    CHECK_FALSE(db.find("e#ephemeral")->isDeleted());
+}
+
 TEST_CASE("Topics and channels are made and deleted by hand") {
     RegistrationDb db;
     db.createTopic("t");

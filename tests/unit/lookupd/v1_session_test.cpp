@@ -44,13 +44,30 @@ TEST_CASE("An nsqd says who it is and what it has") {
           R"(200 {"channels":["c"],"producers":[{"remote_address":"192.0.2.1:50000","hostname":"h1",)"
           R"("broadcast_address":"n1","tcp_port":4150,"http_port":4151,"version":"1.3.0"}]})");
     CHECK(server.db.find("u")->channels() == std::vector<std::string>{"d"});
-    CHECK(client.send("UNREGISTER t c\nUNREGISTER t\nUNREGISTER nosuch\n") == Answers{"OK", "OK", "OK"});
+    CHECK(client.send("UNREGISTER t c\n") == Answers{"OK"});
+    CHECK(server.db.find("t")->producersByChannel().at(0).producers.empty());
+    CHECK(server.db.find("t")->producers().size() == 1);
+    CHECK(client.send("UNREGISTER t\nUNREGISTER nosuch\n") == Answers{"OK", "OK"});
     CHECK(server.db.find("t")->producers().empty());
     CHECK_FALSE(client.connection.closed());
 
     client.session.reset();
     CHECK(server.db.peers().empty());
     CHECK(server.db.find("u")->producers().empty());
+}
+
+TEST_CASE("A client is described as what it says it is") {
+    Server server;
+    Client client{server};
+    sdk::ClientStats stats;
+    client.session->describe(stats);
+    CHECK(stats.protocol == "V1");
+    CHECK(stats.clientId.empty());
+    client.send(identifyCommand(kBody));
+    client.session->describe(stats);
+    CHECK(stats.clientId == "n1:4151");
+    CHECK(stats.hostname == "h1");
+    CHECK(stats.userAgent == "nsqd/1.3.0");
 }
 
 TEST_CASE("Commands may come in any pieces") {
