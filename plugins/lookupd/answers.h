@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 
 #include "nsq/sdk/host.h"
 #include "nsq/sdk/http.h"
@@ -15,6 +16,9 @@ struct Lookupd {
     RegistrationDb& db;
     std::chrono::nanoseconds inactiveProducerTimeout;  ///< a producer silent for longer is left out
     std::chrono::nanoseconds tombstoneLifetime;        ///< a producer tombstoned not longer ago as well
+
+    /// The largest answer to /debug (chosen): a registration takes about 250 bytes.
+    std::size_t mostDebugBytes = 256 * 1024 * 1024;
 };
 
 /// GET /ping
@@ -35,7 +39,8 @@ sdk::HttpResponse lookup(Lookupd& lookupd, const sdk::HttpRequest& request);
 /// GET /nodes
 sdk::HttpResponse nodes(Lookupd& lookupd, const sdk::HttpRequest& request);
 
-/// GET /debug: every registration. 503 TOO_MANY_REGISTRATIONS when the answer would be larger than 256 MB.
+/// GET /debug: every registration. 503 TOO_MANY_REGISTRATIONS when the answer would be larger than
+/// mostDebugBytes.
 sdk::HttpResponse debug(Lookupd& lookupd, const sdk::HttpRequest& request);
 
 /// POST /topic/create?topic=T

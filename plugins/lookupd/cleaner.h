@@ -19,7 +19,7 @@ public:
     Cleaner(const Cleaner&) = delete;
     Cleaner& operator=(const Cleaner&) = delete;
 
-    /// Ends the thread; what it has not come to is left as it is.
+    /// Ends the thread. Those it has not come to keep what they had: topics let go of them with the database.
     ~Cleaner();
 
     /// The peer has left the database. THREAD: any.

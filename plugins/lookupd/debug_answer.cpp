@@ -14,9 +14,6 @@ using sdk::Clock;
 
 namespace {
 
-/// The largest answer, in bytes (chosen): a registration takes about 250.
-constexpr std::size_t kMostBytes = 256 * 1024 * 1024;
-
 /// What nsqlookupd shows of a producer that was never tombstoned: Go's zero time in nanoseconds, overflown.
 constexpr std::int64_t kNever = -6795364578871345152;
 
@@ -42,6 +39,8 @@ private:
 /// producers do not appear.
 class Map {
 public:
+    explicit Map(std::size_t mostBytes) : mostBytes_(mostBytes) {}
+
     void add(std::string_view key, const std::vector<PeerPtr>& peers, const Topic* topic = nullptr) {
         if (peers.empty() || isFull()) return;
         json_ += fmt::format("{}\"{}\":[", json_.size() > 1 ? "," : "", key);
@@ -53,7 +52,7 @@ public:
         json_ += ']';
     }
 
-    bool isFull() const { return json_.size() > kMostBytes; }
+    bool isFull() const { return json_.size() > mostBytes_; }
     std::string end() { return std::move(json_ += '}'); }
 
 private:
@@ -69,6 +68,7 @@ private:
                        quoted(identity.version));
     }
 
+    const std::size_t mostBytes_;
     const Times times_;
     std::string json_{"{"};
 };
@@ -76,14 +76,15 @@ private:
 }  // namespace
 
 sdk::HttpResponse debug(Lookupd& lookupd, const sdk::HttpRequest&) {
-    Map map;
+    Map map{lookupd.mostDebugBytes};
     map.add("client::", lookupd.db.peers());
     for (const TopicPtr& topic : lookupd.db.topics()) {
         map.add(fmt::format("topic:{}:", topic->name()), topic->producers(), topic.get());
         for (const Topic::Channel& channel : topic->producersByChannel())
             map.add(fmt::format("channel:{}:{}", topic->name(), channel.name), channel.producers);
-        if (map.isFull()) return http_api::errorReply(503, "TOO_MANY_REGISTRATIONS");
+        if (map.isFull()) break;
     }
+    if (map.isFull()) return http_api::errorReply(503, "TOO_MANY_REGISTRATIONS");
     return http_api::jsonReply(map.end());
 }
 

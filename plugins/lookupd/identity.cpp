@@ -35,7 +35,8 @@ sdk::Error badBody(const std::string& why) {
     return {sdk::ErrorCode::kInvalid, why};
 }
 
-/// False when the value has another type than the field.
+/// False when the value has another type than the field. Whatever is no boolean does not ask for TLS:
+/// nsqlookupd does not know that field.
 bool assign(Identity& identity, const Field& field, const Poco::Dynamic::Var& value) {
     if (value.isEmpty()) return true;
     if (const auto* text = std::get_if<std::string Identity::*>(&field.member)) {
@@ -45,8 +46,7 @@ bool assign(Identity& identity, const Field& field, const Poco::Dynamic::Var& va
         if (!value.isInteger() || value.isBoolean()) return false;
         identity.*(*number) = value.convert<std::int64_t>();
     } else {
-        if (!value.isBoolean()) return false;
-        identity.*std::get<bool Identity::*>(field.member) = value.convert<bool>();
+        identity.*std::get<bool Identity::*>(field.member) = value.isBoolean() && value.convert<bool>();
     }
     return true;
 }

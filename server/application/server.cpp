@@ -178,6 +178,7 @@ void Server::stopServing() {
         httpReadonly_->stopAccepting();
     }
     if (broker_) broker_->refusePublishes();
+    if (lookups_) lookups_->expectEnd();
 
     // Close the sessions: what they have answered is sent.
     const bool loopsAnswer = loops_ && loops_->closeConnections(net::ConnectionKind::kProtocol);

@@ -28,6 +28,11 @@ LookupLoop::~LookupLoop() {
     stop();
 }
 
+void LookupLoop::expectEnd() {
+    const std::shared_lock lock{mutex_};
+    for (const auto& lookupd : lookupds_) lookupd->peer.expectEnd();
+}
+
 void LookupLoop::stop() {
     starting_.stop();
     setPeers({});

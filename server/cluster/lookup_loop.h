@@ -28,6 +28,10 @@ public:
 
     ~LookupLoop();  ///< stops, if that was not done
 
+    /// The server begins to stop, and closes its connections first: a lookupd that goes from now on may be
+    /// this server itself, and is no error. THREAD: main.
+    void expectEnd();
+
     /// Closes all connections and ends all threads, at once. Topics that wait for their start go on waiting.
     /// THREAD: main.
     void stop();

@@ -197,7 +197,7 @@ void LookupdPeer::logChanges(const std::vector<RegistrationChange>& changes, std
 
 /// One line until it has been well for a while, however often it fails.
 void LookupdPeer::logFailure(const Error& error) {
-    const bool isKnown = std::exchange(isTroubled_, true);
+    const bool isKnown = std::exchange(isTroubled_, true) || endIsExpected_.load(std::memory_order_relaxed);
     logger_.log(isKnown ? spdlog::level::debug : spdlog::level::err, "LOOKUPD({}): {}", name_, error.text);
 }
 

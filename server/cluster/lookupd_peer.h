@@ -2,6 +2,7 @@
 
 #include <spdlog/logger.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
@@ -34,6 +35,9 @@ public:
     /// Closes the connection; nobody waits for httpAddress() any more. THREAD: any; does not block.
     void stop() { stop_.raise(); }
 
+    /// From now on its end is no error. THREAD: any; does not block.
+    void expectEnd() { endIsExpected_.store(true, std::memory_order_relaxed); }
+
     const std::string& address() const { return name_; }
 
     /// The topic is to be looked at again. THREAD: any; does not block.
@@ -64,6 +68,7 @@ private:
     const sdk::ServerInfo& info_;
     spdlog::logger& logger_;
     net::Interrupt stop_;
+    std::atomic<bool> endIsExpected_{false};
     const net::Fd news_;  ///< an eventfd: there is something in changed_
 
     std::mutex mutex_;

@@ -50,6 +50,10 @@ struct ConnectionSettings {
     /// How long a session may use up nothing of an input that is longer than its maxPending() (chosen: five
     /// times nsqd's client timeout). V2 waits that long for the disk or an auth server only when those hang.
     std::chrono::milliseconds maxStalled = std::chrono::minutes{5};
+
+    /// How long the client of a closed connection may take nothing of its output (the SDK's promise), and how
+    /// long a session may go on after its client's end.
+    std::chrono::milliseconds closeTimeout = std::chrono::seconds{5};
 };
 
 /// What the connections of one loop share. THREAD: the loop.

@@ -30,10 +30,6 @@ constexpr std::size_t kMaxFlush = 1024 * 1024;
 constexpr auto kLongRead = 500us;
 constexpr std::uint32_t kLeastRead = 4096;
 
-/// How long a client may take to accept the output of a closed connection (the SDK's promise), and how long a
-/// session may go on after its client's end.
-constexpr auto kCloseTimeout = 5s;
-
 /// How long a closed connection reads on, waiting for the client's end (chosen). What it reads is thrown
 /// away, a read buffer a turn, so bytes need no limit of their own.
 constexpr auto kDrainTimeout = 1s;
@@ -95,7 +91,7 @@ void SocketConnection::close(std::string_view reason) {
     state_.logger.debug("{}: closing: {}", remoteAddress(), reason);
     phase_ = Phase::kFlushing;
     sessionTimer_.clear();
-    limitTime(state_.now + kCloseTimeout);
+    limitTime(state_.now + state_.settings.closeTimeout);
     state_.closed.add(closed_);
     state_.touched.add(touched_);
 }
@@ -143,7 +139,7 @@ void SocketConnection::onEvents(std::uint32_t events) {
     } else if ((events & EPOLLRDHUP) != 0) {
         // There may be more to read. The session gets a while to come to it.
         hungUp_ = true;
-        limitTime(state_.now + kCloseTimeout);
+        limitTime(state_.now + state_.settings.closeTimeout);
         updateInterest();
     }
 }
@@ -285,7 +281,7 @@ void SocketConnection::endInput() {
     if (session_) guarded([&] { goesOn = session_->onInputEnd(); });
     if (phase_ > Phase::kOpen) return;
     if (!goesOn) return close("the client hung up");
-    limitTime(state_.now + kCloseTimeout);
+    limitTime(state_.now + state_.settings.closeTimeout);
 }
 
 std::uint32_t SocketConnection::wantedEvents() const {
@@ -334,7 +330,7 @@ void SocketConnection::flush() {
         total += static_cast<std::size_t>(sent);
     }
     // A client that takes what there is still to come is given the time.
-    if (total > 0 && phase_ == Phase::kFlushing) limitTime(state_.now + kCloseTimeout);
+    if (total > 0 && phase_ == Phase::kFlushing) limitTime(state_.now + state_.settings.closeTimeout);
     shortWrite_ = moreToSend();
     if (!shortWrite_ && phase_ == Phase::kFlushing) return finishFlush();
     updateInterest();

@@ -61,6 +61,8 @@ ACCEPTED_BODIES = [
     b'{"BROADCAST_ADDRESS":"b","Tcp_Port":1,"http_port":2,"version":"1"}',
     b'{"broadcast_address":"b","tcp_port":-1,"http_port":99999999,"version":"1","x":{"tcp_port":[]}}',
     b'{"broadcast_address":"b","tcp_port":1,"http_port":2,"version":"1","hostname":null,"remote_address":"r"}',
+    b'{"broadcast_address":"b","tcp_port":1,"http_port":2,"version":"1","tls_v1":"yes"}',
+    b'{"broadcast_address":"b\\u00e9\\ud83d\\ude00","tcp_port":1,"http_port":2,"version":"1"}',
 ]
 # (method, path, status, message of the error; None: an empty answer)
 ERRORS = [
@@ -209,6 +211,7 @@ class Scenario:
                           "channel:u:e#ephemeral", "channel:v#ephemeral:c"})
 
         self.assertEqual(one.ask("UNREGISTER t d"), b"OK")
+        self.assertEqual(lookupd.producers("t"), {1, 2})
         self.assertEqual(one.ask("UNREGISTER u e#ephemeral"), b"OK")
         self.assertEqual(one.ask("UNREGISTER v#ephemeral"), b"OK")
         # What has no producer stays known, if it is not ephemeral.
@@ -324,6 +327,16 @@ class Ours(Scenario, LookupdCase):
         self.assertLess(sent, 1 << 30)
         self.assertLess(peak_bytes(lookupd.process.pid), memory_limit(64 << 20))
         self.assertEqual(lookupd.web().get("/ping").body, b"OK")
+        lookupd.stop()
+
+    def test_a_body_of_a_request_is_not_looked_at(self):
+        lookupd = self.lookupd()
+        web = lookupd.web()
+        reply = web.post("/topic/create?topic=t", b"x" * 65536)
+        self.assertEqual((reply.status, reply.body), (200, b""))
+        reply = web.post("/topic/create?topic=u", b"x" * 65537)
+        self.assertEqual((reply.status, reply.body), (413, b'{"message":"BODY_TOO_BIG"}'))
+        self.assertEqual(self.get(lookupd, "/topics"), {"topics": ["t"]})
         lookupd.stop()
 
     def test_many_come_and_go_at_once(self):
@@ -467,15 +480,20 @@ class InNsqd(LookupdCase):
 
     program = staticmethod(our_lookupd)
 
-    def test_one_process_is_both(self):
+    def start_both(self):
+        """An nsqd that registers with itself."""
         # Which port it gets is not known before it has one.
         probe = Server()
-        tcp_port, http_port = probe.tcp_port, probe.http_port
         probe.stop()
-        server = Server("--plugin=lookupd", "--broadcast-address=127.0.0.1", f"--tcp-address=127.0.0.1:{tcp_port}",
-                        f"--http-address=127.0.0.1:{http_port}", f"--lookupd-tcp-address=127.0.0.1:{tcp_port}",
-                        addresses=False)
+        server = Server("--plugin=lookupd", "--broadcast-address=127.0.0.1",
+                        f"--tcp-address=127.0.0.1:{probe.tcp_port}", f"--http-address=127.0.0.1:{probe.http_port}",
+                        f"--lookupd-tcp-address=127.0.0.1:{probe.tcp_port}", addresses=False)
         self.addCleanup(server.kill)
+        return server
+
+    def test_one_process_is_both(self):
+        server = self.start_both()
+        tcp_port, http_port = server.tcp_port, server.http_port
         web = server.web()
         consumer = server.client().subscribe("t", "c", 1)
         web.publish("t", b"m")
@@ -509,6 +527,14 @@ class InNsqd(LookupdCase):
             unknown.send(b"nope")
             unknown.expect_fatal(b"E_BAD_PROTOCOL")
         server.stop()
+
+    def test_a_clean_stop_is_no_error(self):
+        """Its own nsqlookupd goes before it does, which it knows."""
+        server = self.start_both()
+        server.web().do("topic/create", "t")
+        wait_until(lambda: node_topics(server.web()) == ["t"], "it is registered with itself")
+        server.stop()
+        self.assertNotRegex(server.log, "(WARNING|ERROR|FATAL): ")
 
     def test_its_options_are_nsqds_too(self):
         server = Server("--plugin=lookupd", "--inactive-producer-timeout=0s")

@@ -126,6 +126,21 @@ TEST_CASE("Every registration that has producers is in /debug") {
     }
 }
 
+TEST_CASE("/debug is refused when it would be too large") {
+    Server server;
+    addPeer(server, "n1", {});
+    const std::size_t size = debug(server.lookupd, request()).body.size();
+    server.lookupd.mostDebugBytes = size;
+    CHECK(debug(server.lookupd, request()).status == 200);
+    SECTION("with its clients") {
+        server.lookupd.mostDebugBytes = size / 2;
+    }
+    SECTION("with its topics") {
+        addPeer(server, "n2", {"t", "u"});
+    }
+    CHECK(text(debug(server.lookupd, request())) == error(503, "TOO_MANY_REGISTRATIONS"));
+}
+
 TEST_CASE("Topics and channels are created and deleted") {
     Server server;
     Lookupd& lookupd = server.lookupd;

@@ -26,6 +26,21 @@ TEST_CASE("Names match in any case, null leaves a field as it is") {
     CHECK(identity.value().hostname.empty());
 }
 
+TEST_CASE("A tls_v1 that nsqlookupd would ignore does not ask for TLS") {
+    for (const std::string value : {"false", "null", "1", "\"yes\"", "{}", "[true]"}) {
+        CAPTURE(value);
+        const auto identity = decodeIdentity(R"({"tls_v1":)" + value + '}');
+        REQUIRE(identity);
+        CHECK_FALSE(identity.value().tlsV1);
+    }
+}
+
+TEST_CASE("Escapes are undone") {
+    const auto identity = decodeIdentity(R"({"hostn\u0061me":"\u00e9\ud83d\ude00\/\t"})");
+    REQUIRE(identity);
+    CHECK(identity.value().hostname == "\xc3\xa9\xf0\x9f\x98\x80/\t");
+}
+
 TEST_CASE("Without one of the four fields nsqlookupd wants an identity is not complete") {
     const std::string fields[] = {R"("broadcast_address":"b")", R"("tcp_port":1)", R"("http_port":2)",
                                   R"("version":"1")"};
@@ -51,8 +66,8 @@ TEST_CASE("What is no JSON object with these types is refused") {
     for (const std::string body :
          {"", "{", "[]", "1", "\"x\"", R"({"tcp_port":"1"})", R"({"tcp_port":1.5})", R"({"tcp_port":true})",
           R"({"tcp_port":99999999999999999999})", R"({"hostname":5})", R"({"remote_address":5})",
-          R"({"version":{}})", R"({"version":["1"]})", R"({"tls_v1":"yes"})", R"({"tcp_port":1} x)",
-          "{\"hostname\":\"\xff\"}"}) {
+          R"({"version":{}})", R"({"version":["1"]})", R"({"tcp_port":1} x)", "{\"hostname\":\"\xff\"}",
+          R"({"hostname":"\ud83d"})", R"({"hostname":"\ude00\ud83d"})"}) {
         CAPTURE(body);
         CHECK_FALSE(decodeIdentity(body));
     }

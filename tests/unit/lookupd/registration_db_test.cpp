@@ -151,6 +151,26 @@ TEST_CASE("A deleted topic takes all registrations, and can be registered anew")
     CHECK_FALSE(n1->tombstonedAt(*db.find("t")));
 }
 
+TEST_CASE("A topic that is deleted and listed yet, as between two threads, is replaced") {
+    RegistrationDb db;
+    const PeerPtr n1 = addPeer(db, "n1");
+    const PeerPtr n2 = addPeer(db, "n2");
+    db.addRegistration(*n1, "e#ephemeral", "");
+    REQUIRE(db.find("e#ephemeral")->remove(*n1) == Topic::Change::kUnused);
+    SECTION("by a registration") {
+        db.addRegistration(*n2, "e#ephemeral", "");
+        CHECK(producerNames(db, "e#ephemeral") == Names{"n2"});
+    }
+    SECTION("by a topic made by hand") {
+        db.createTopic("e#ephemeral");
+    }
+    SECTION("by a channel made by hand") {
+        db.createChannel("e#ephemeral", "c");
+        CHECK(channelNames(db, "e#ephemeral") == Names{"c"});
+    }
+    CHECK_FALSE(db.find("e#ephemeral")->isDeleted());
+}
+
 TEST_CASE("Topics and channels are made and deleted by hand") {
     RegistrationDb db;
     db.createTopic("t");
@@ -197,6 +217,33 @@ TEST_CASE("The cleaner clears those that leave") {
         while (!db.topics().empty()) std::this_thread::yield();
     }
     CHECK(peer->use_count() == 1);
+}
+
+TEST_CASE("Those the cleaner has not come to go with the database") {
+    std::vector<PeerPtr> peers;
+    {
+        RegistrationDb db;
+        const PeerPtr stays = addPeer(db, "stays");
+        for (int i = 0; i < 200; ++i) peers.push_back(addPeer(db, "n" + std::to_string(i)));
+        for (int i = 0; i < 200; ++i) {
+            const std::string topic = std::to_string(i) + (i % 2 == 0 ? "" : "#ephemeral");
+            for (const PeerPtr& peer : peers) db.addRegistration(*peer, topic, "c");
+            db.addRegistration(*stays, topic, "c");
+        }
+        {
+            Cleaner cleaner{db};
+            for (const PeerPtr& peer : peers) {
+                db.leave(peer);
+                cleaner.add(peer);
+            }
+        }
+        // Without these topics the database has nothing to do with those peers any more.
+        for (int i = 1; i < 200; i += 2) {
+            db.removeRegistration(*stays, std::to_string(i) + "#ephemeral", "");
+        }
+        CHECK(topicNames(db).size() == 100);
+    }
+    for (const PeerPtr& peer : peers) CHECK(peer->use_count() == 1);
 }
 
 TEST_CASE("A database with peers in it is destroyed with them") {

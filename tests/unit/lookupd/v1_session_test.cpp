@@ -44,13 +44,30 @@ TEST_CASE("An nsqd says who it is and what it has") {
           R"(200 {"channels":["c"],"producers":[{"remote_address":"192.0.2.1:50000","hostname":"h1",)"
           R"("broadcast_address":"n1","tcp_port":4150,"http_port":4151,"version":"1.3.0"}]})");
     CHECK(server.db.find("u")->channels() == std::vector<std::string>{"d"});
-    CHECK(client.send("UNREGISTER t c\nUNREGISTER t\nUNREGISTER nosuch\n") == Answers{"OK", "OK", "OK"});
+    CHECK(client.send("UNREGISTER t c\n") == Answers{"OK"});
+    CHECK(server.db.find("t")->producersByChannel().at(0).producers.empty());
+    CHECK(server.db.find("t")->producers().size() == 1);
+    CHECK(client.send("UNREGISTER t\nUNREGISTER nosuch\n") == Answers{"OK", "OK"});
     CHECK(server.db.find("t")->producers().empty());
     CHECK_FALSE(client.connection.closed());
 
     client.session.reset();
     CHECK(server.db.peers().empty());
     CHECK(server.db.find("u")->producers().empty());
+}
+
+TEST_CASE("A client is described as what it says it is") {
+    Server server;
+    Client client{server};
+    sdk::ClientStats stats;
+    client.session->describe(stats);
+    CHECK(stats.protocol == "V1");
+    CHECK(stats.clientId.empty());
+    client.send(identifyCommand(kBody));
+    client.session->describe(stats);
+    CHECK(stats.clientId == "n1:4151");
+    CHECK(stats.hostname == "h1");
+    CHECK(stats.userAgent == "nsqd/1.3.0");
 }
 
 TEST_CASE("Commands may come in any pieces") {
@@ -164,6 +181,34 @@ TEST_CASE("With a certificate V1 has TLS for who asks") {
     Client plain{server};
     CHECK(plain.send(identifyCommand(kBody)).at(0).find(R"("tls_v1":false)") != std::string::npos);
     CHECK(plain.send("REGISTER t\n") == Answers{"OK"});
+}
+
+TEST_CASE("What comes behind an IDENTIFY that asks for TLS is TLS's") {
+    Server server;
+    server.host.limitValues.tls = true;
+    Client client{server};
+    std::string body{kBody};
+    client.connection.receive(identifyCommand(body.insert(1, R"("tls_v1":true,)")) + "REGISTER t\n");
+    CHECK(client.connection.pending() == std::string_view{"REGISTER t\n"}.size());
+    CHECK(server.db.topics().empty());
+}
+
+TEST_CASE("Without a certificate nobody gets TLS, whoever asks") {
+    Server server;
+    Client client{server};
+    std::string body{kBody};
+    CHECK(client.send(identifyCommand(body.insert(1, R"("tls_v1":true,)")) + "PING\n") ==
+          Answers{kServer, "OK"});
+    CHECK(client.connection.filters().empty());
+}
+
+TEST_CASE("A client hears why TLS failed") {
+    Server server;
+    Client client{server};
+    client.session->onTlsFailed("no shared cipher");
+    client.connection.endTurn();
+    CHECK(cut(client.connection.sent()) == Answers{"E_IDENTIFY_FAILED IDENTIFY failed no shared cipher"});
+    CHECK(client.connection.closed());
 }
 
 TEST_CASE("Where TLS is required nobody is served without") {

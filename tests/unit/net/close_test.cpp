@@ -1,5 +1,6 @@
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <thread>
 
 #include "unit/net/client.h"
 #include "unit/net/fixture.h"
@@ -74,6 +75,32 @@ TEST_CASE("a closed connection whose client does not read is given up after 5 s"
     const auto taken = sdk::Clock::now() - before;
     REQUIRE(taken > 4900ms);
     REQUIRE(taken < 7s);
+}
+
+TEST_CASE("a closed connection whose client reads slowly is given the time, however long it takes") {
+    constexpr std::size_t kAnswer = 30'000'000;
+    ScriptedOpener opener([&](ScriptedSession& session) {
+        session.dataFunction = [&](sdk::Bytes data) {
+            session.connection().output().write(sdk::asBytes(std::string(kAnswer, 'x')));
+            session.connection().close("the response was the last");
+            return data.size();
+        };
+    });
+    const ConnectionSettings settings{.closeTimeout = 1s};
+    Server server(opener, kPatience, 1, ConnectionKind::kHttp, settings);
+    Client client(server.port());
+    const auto before = sdk::Clock::now();
+    REQUIRE(client.send("x"));
+    std::size_t taken = 0;
+    // Within each second it takes something, and has not taken all when twice the limit is over.
+    while (sdk::Clock::now() - before < 2 * settings.closeTimeout) {
+        const std::size_t piece = client.receive(kAnswer / 200).size();
+        REQUIRE(piece > 0);
+        taken += piece;
+        std::this_thread::sleep_for(20ms);
+    }
+    REQUIRE(taken < kAnswer);
+    REQUIRE(taken + client.receiveAll().size() == kAnswer);
 }
 
 TEST_CASE("a session that closes from within a task is destroyed after the task") {
