@@ -3,6 +3,7 @@
 #include <Poco/JSON/Object.h>
 
 #include <cmath>
+#include <filesystem>
 #include <sstream>
 
 #include "nsq/sdk/plugin.h"
@@ -63,7 +64,8 @@ Object::Ptr pluginJson(const sdk::PluginStats& plugin) {
     json->set("sdk_version", std::to_string(plugin.sdkMajor) + '.' + std::to_string(plugin.sdkMinor));
     json->set("kinds", kindsJson(plugin.kind));
     json->set("built_in", plugin.builtIn);
-    json->set("file", plugin.file);
+    // Not where it lies: who may read statistics need not know the server's folders.
+    json->set("file", std::filesystem::path{plugin.file}.filename().string());
     json->set("magics", textsJson(plugin.magics));
     json->set("routes", textsJson(plugin.routes));
     json->set("connection_count", plugin.connections);

@@ -26,11 +26,30 @@ constexpr auto kStopPatience = 5s;
 /// A thread's name in Linux.
 constexpr std::size_t kMaxThreadName = 15;
 
+/// Logs an exception that no loop comes to any more. Never throws.
+void logFailure(Host& host, std::string_view protocol, std::string_view remoteAddress,
+                const std::exception_ptr& failure) noexcept {
+    try {
+        std::rethrow_exception(failure);
+    } catch (const std::exception& error) {
+        host.logger().error("{}: the {} ioLoop failed, its connection is gone: {}", remoteAddress, protocol,
+                            error.what());
+    } catch (...) {
+        host.logger().error("{}: the {} ioLoop failed, its connection is gone: an exception of unknown type",
+                            remoteAddress, protocol);
+    }
+}
+
 class BlockingSession final : public Session {
 public:
-    BlockingSession(std::string_view protocol, std::shared_ptr<BlockingLink> link)
-        : protocol_(protocol), link_(std::move(link)) {}
-    ~BlockingSession() override { link_->detach(); }
+    BlockingSession(Host& host, std::string_view protocol, const std::string& remoteAddress,
+                    std::shared_ptr<BlockingLink> link)
+        : host_(host), protocol_(protocol), remoteAddress_(remoteAddress), link_(std::move(link)) {}
+    ~BlockingSession() override {
+        if (const std::exception_ptr failure = link_->detach()) {
+            logFailure(host_, protocol_, remoteAddress_, failure);
+        }
+    }
 
     std::size_t onData(Bytes data) override {
         const std::size_t magic = std::exchange(magicLeft_, 0);
@@ -48,7 +67,9 @@ public:
     }
 
 private:
+    Host& host_;
     const std::string protocol_;
+    const std::string& remoteAddress_;
     const std::shared_ptr<BlockingLink> link_;
     std::size_t magicLeft_ = std::tuple_size_v<Magic>;
 };
@@ -76,7 +97,7 @@ private:
 
     void logRefusal(const std::string& remoteAddress);
     void run(std::list<Worker>::iterator self);
-    void runIoLoop(Worker& worker);
+    std::exception_ptr runIoLoop(Worker& worker);
     void joinFinished();
 
     Host& host_;
@@ -105,9 +126,9 @@ bool BlockingAdapter::Threads::serve(const std::shared_ptr<BlockingLink>& link,
     try {
         worker->thread = std::thread([this, worker] { run(worker); });
     } catch (const std::exception& error) {  // system_error, or memory ran out
+        running_.erase(worker);
         host_.logger().error("{}: {} is refused: no thread for it: {}", protocol_.name(), remoteAddress,
                              error.what());
-        running_.erase(worker);
         return false;
     }
     const std::string name{protocol_.name().substr(0, kMaxThreadName)};
@@ -127,29 +148,28 @@ void BlockingAdapter::Threads::logRefusal(const std::string& remoteAddress) {
 }
 
 void BlockingAdapter::Threads::run(std::list<Worker>::iterator self) {
-    runIoLoop(*self);
-    const std::shared_ptr<BlockingLink> link = self->link;
+    std::exception_ptr failure = runIoLoop(*self);
     {
         const std::lock_guard lock(mutex_);
         finished_.splice(finished_.end(), running_, self);
         finishedOne_.notify_all();
     }
-    // Only now: a client that sees its connection closed can have another.
-    link->close("ioLoop has returned");
+    // Only now: a client that sees its connection closed can have another. The worker stays until this thread
+    // has ended.
+    if (!failure) return self->link->close("ioLoop has returned");
+    self->link->fail(failure);
+    if (failure) logFailure(host_, protocol_.name(), self->remoteAddress, failure);
 }
 
-void BlockingAdapter::Threads::runIoLoop(Worker& worker) {
+/// Returns the exception that came out of it, or null.
+std::exception_ptr BlockingAdapter::Threads::runIoLoop(Worker& worker) {
     LinkStream stream(host_, *worker.link, worker.remoteAddress);
-    std::string failure;
     try {
-        return protocol_.ioLoop(stream);
-    } catch (const std::exception& error) {
-        failure = error.what();
+        protocol_.ioLoop(stream);
+        return nullptr;
     } catch (...) {
-        failure = "an exception that is no std::exception";
+        return std::current_exception();
     }
-    host_.logger().error("{}: the {} ioLoop failed, the connection is closed: {}", worker.remoteAddress,
-                         protocol_.name(), failure);
 }
 
 /// With the lock held. They do nothing more that takes it.
@@ -187,7 +207,7 @@ void BlockingAdapter::stop() {
 
 std::unique_ptr<Session> BlockingAdapter::createSession(Connection& connection) {
     auto link = std::make_shared<BlockingLink>(connection);
-    auto session = std::make_unique<BlockingSession>(name(), link);
+    auto session = std::make_unique<BlockingSession>(host_, name(), connection.remoteAddress(), link);
     if (!threads_->serve(link, connection.remoteAddress())) return nullptr;
     return session;
 }

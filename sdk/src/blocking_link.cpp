@@ -15,7 +15,9 @@ Error connectionGone() {
 
 }  // namespace
 
-BlockingLink::BlockingLink(Connection& connection) : loop_(connection.loop()), connection_(&connection) {}
+// As a task it outlives the connection, but is not queued any more after detach().
+BlockingLink::BlockingLink(Connection& connection)
+    : LoopTask(connection), loop_(connection.loop()), connection_(&connection) {}
 
 std::size_t BlockingLink::give(Bytes data) {
     const std::lock_guard lock(mutex_);
@@ -49,11 +51,14 @@ void BlockingLink::run() {
     moveOutput();
     bool resume = false;
     bool close = false;
+    std::exception_ptr failure;
     {
         const std::lock_guard lock(mutex_);
         resume = std::exchange(resume_, false);
         close = closing_;
+        failure = std::exchange(failure_, nullptr);
     }
+    if (failure) std::rethrow_exception(failure);
     if (resume) connection_->resumeInput();
     if (close) connection_->close(closeReason_);
 }
@@ -106,17 +111,49 @@ void BlockingLink::moveMessages() {
     changed_.notify_one();
 }
 
-void BlockingLink::detach() {
+std::exception_ptr BlockingLink::detach() noexcept {
+    std::exception_ptr failure;
     {
         const std::lock_guard lock(mutex_);
-        if (!output_.empty()) connection_->output().write(asBytes(output_));
+        try {
+            if (!output_.empty()) connection_->output().write(asBytes(output_));
+        } catch (const std::exception&) {
+            // No memory, or far too much is unsent. The connection closes anyway.
+        }
         output_.clear();
         connection_ = nullptr;
         call_ = nullptr;
+        failure = std::exchange(failure_, nullptr);
         changed_.notify_one();
     }
-    loop_.cancel(*this);
+    requeueUnseen();
     subscription_.reset();
+    loop_.cancel(*this);
+    return failure;
+}
+
+/// What cannot be requeued comes back when its timeout passes.
+void BlockingLink::requeueUnseen() noexcept {
+    for (MessageRun run{}; takeUnseen(run);) {
+        if (!subscription_) continue;
+        try {
+            subscription_->setReady(0);  // they are for others
+            while (!run.frames.empty()) {
+                static_cast<void>(subscription_->requeue(nextMessage(run.frames).id, {}));
+            }
+        } catch (const std::exception&) {
+            // No memory.
+        }
+    }
+}
+
+/// False when there is none.
+bool BlockingLink::takeUnseen(MessageRun& run) {
+    const std::lock_guard lock(mutex_);
+    if (runs_.empty()) return false;
+    run = std::move(runs_.front());
+    runs_.pop_front();
+    return true;
 }
 
 StreamStatus BlockingLink::receive(std::string& bytes, Deadline deadline) {
@@ -184,9 +221,8 @@ Result<void> BlockingLink::subscribe(Broker& broker, std::string_view topic, std
 
 void BlockingLink::unsubscribe() {
     callOnLoop([this](Connection&) {
+        requeueUnseen();
         subscription_.reset();
-        const std::lock_guard lock(mutex_);
-        runs_.clear();
     });
 }
 
@@ -198,9 +234,10 @@ Result<void> BlockingLink::callSubscription(const std::function<Result<void>(Sub
     return result;
 }
 
-StreamStatus BlockingLink::receiveRun(MessageRun& run, Deadline deadline, bool orInput) {
+StreamStatus BlockingLink::receiveMessage(MessageView& message, BufferRef& owner, Deadline deadline,
+                                          bool orInput) {
     std::unique_lock lock(mutex_);
-    if (runs_.empty()) {
+    if (runs_.empty() && !(orInput && inputWaits())) {
         wantsRuns_ = true;
         wakeLoop();
     }
@@ -211,14 +248,11 @@ StreamStatus BlockingLink::receiveRun(MessageRun& run, Deadline deadline, bool o
     if (!inTime) return StreamStatus::kTimeout;
     if (orInput && inputWaits()) return StreamStatus::kInput;
     if (runs_.empty() || !isOpen()) return StreamStatus::kEnd;
-    run = std::move(runs_.front());
-    runs_.pop_front();
+    MessageRun& run = runs_.front();
+    owner = run.owner;
+    message = nextMessage(run.frames);
+    if (run.frames.empty()) runs_.pop_front();
     return StreamStatus::kOk;
-}
-
-bool BlockingLink::hasInput() const {
-    const std::lock_guard lock(mutex_);
-    return inputWaits();
 }
 
 void BlockingLink::close(std::string_view reason) {
@@ -230,10 +264,24 @@ void BlockingLink::close(std::string_view reason) {
     wakeLoop();
 }
 
+void BlockingLink::fail(std::exception_ptr& failure) {
+    const std::lock_guard lock(mutex_);
+    if (connection_ == nullptr) return;
+    failure_ = std::exchange(failure, nullptr);
+    closing_ = true;
+    wakeLoop();
+}
+
 void BlockingLink::end() {
     const std::lock_guard lock(mutex_);
     ended_ = true;
+    input_.clear();
     changed_.notify_one();
+}
+
+bool BlockingLink::hasEnded() const {
+    const std::lock_guard lock(mutex_);
+    return ended_;
 }
 
 bool BlockingLink::isOver() const {

@@ -38,11 +38,13 @@ public:
     void endInput();
     void describe(ClientStats& stats) const;
 
-    /// What there is to do on the loop.
+    /// What there is to do on the loop. Throws what fail() was given.
     void run() override;
 
-    /// The connection closes. What the thread has written still goes out.
-    void detach();
+    /// The connection closes. What the thread has written still goes out, if there is memory for it; messages
+    /// that it has not seen go back to their channel. Returns the exception of fail(), if run() did not come
+    /// to it.
+    std::exception_ptr detach() noexcept;
 
     // THREAD: the stream's.
 
@@ -57,24 +59,30 @@ public:
 
     Result<void> subscribe(Broker& broker, std::string_view topic, std::string_view channel,
                            const SubscribeOptions& options);
+
+    /// Messages that were not received go back to the channel.
     void unsubscribe();
 
     /// kExiting without a subscription or connection.
     Result<void> callSubscription(const std::function<Result<void>(Subscription&)>& call);
 
-    /// Waits for messages, or with `orInput` for what receive() has.
-    StreamStatus receiveRun(MessageRun& run, Deadline deadline, bool orInput);
-
-    /// receive() has something, be it the end.
-    bool hasInput() const;
+    /// Waits for a message, or with `orInput` for what receive() has. `owner` keeps what `message` points to.
+    StreamStatus receiveMessage(MessageView& message, BufferRef& owner, Deadline deadline, bool orInput);
 
     /// Closes once what was written is sent.
     void close(std::string_view reason);
 
+    /// Takes `failure`, for run() to throw once what was written is the connection's; but not when that is
+    /// gone.
+    void fail(std::exception_ptr& failure);
+
     // THREAD: any.
 
-    /// The stream ends: reads, writes and whatever else waits.
+    /// The stream ends: reads, writes and whatever else waits. What was received is dropped.
     void end();
+
+    /// end() was called.
+    bool hasEnded() const;
 
     /// The stream has ended, or the connection has.
     bool isOver() const;
@@ -87,6 +95,8 @@ private:
     void runCall();
     void moveOutput();
     void moveMessages();
+    void requeueUnseen() noexcept;
+    bool takeUnseen(MessageRun& run);
     bool isOpen() const { return connection_ != nullptr && !ended_ && !closing_; }
     bool inputWaits() const { return !input_.empty() || (inputEnded_ && !inputLeft_); }
 
@@ -102,11 +112,12 @@ private:
     std::string output_;      ///< written, for the connection
     std::string closeReason_;
     bool closing_ = false;                                    ///< the thread is done with the connection
+    std::exception_ptr failure_;                              ///< for run() to throw
     bool ended_ = false;                                      ///< end() was called
     const std::function<void(Connection&)>* call_ = nullptr;  ///< waits for the loop
     bool callRan_ = false;
     std::exception_ptr callError_;
-    std::deque<MessageRun> runs_;  ///< taken, for the thread
+    std::deque<MessageRun> runs_;  ///< taken; their frames are those that the thread has not seen
     bool wantsRuns_ = false;       ///< the thread waits for them
     bool subscriptionOver_ = false;
 

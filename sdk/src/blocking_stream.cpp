@@ -10,12 +10,14 @@ BlockingStream::Deadline BlockingStream::deadlineAfter(std::chrono::milliseconds
 }
 
 StreamStatus BlockingStream::read(std::string& bytes, std::size_t maxBytes) {
+    dropIfEnded();
     const StreamStatus status = receiveUntil(1);
     if (status == StreamStatus::kOk) bytes = takeUnread(maxBytes);
     return status;
 }
 
 StreamStatus BlockingStream::readLine(std::string& line, std::size_t maxBytes) {
+    dropIfEnded();
     const Deadline deadline = deadlineAfter(readTimeout_);
     std::size_t end = unread().find('\n');
     while (end == std::string_view::npos && unread().size() <= maxBytes) {
@@ -32,6 +34,7 @@ StreamStatus BlockingStream::readLine(std::string& line, std::size_t maxBytes) {
 }
 
 StreamStatus BlockingStream::readExactly(std::string& bytes, std::size_t count) {
+    dropIfEnded();
     const StreamStatus status = receiveUntil(count);
     if (status == StreamStatus::kOk) bytes = takeUnread(count);
     return status;
@@ -40,6 +43,10 @@ StreamStatus BlockingStream::readExactly(std::string& bytes, std::size_t count) 
 void BlockingStream::dropUnread() {
     received_.clear();
     begin_ = 0;
+}
+
+void BlockingStream::dropIfEnded() {
+    if (hasEnded()) dropUnread();
 }
 
 StreamStatus BlockingStream::receiveMore(Deadline deadline) {

@@ -33,20 +33,13 @@ public:
 
 private:
     StreamStatus next(MessageView& message, std::chrono::milliseconds timeout, bool orInput) override {
-        if (orInput && (stream_.hasUnread() || link_.hasInput())) return StreamStatus::kInput;
-        if (frames_.empty()) {
-            const StreamStatus status = link_.receiveRun(run_, deadlineAfter(timeout), orInput);
-            if (status != StreamStatus::kOk) return status;
-            frames_ = run_.frames;
-        }
-        message = nextMessage(frames_);
-        return StreamStatus::kOk;
+        if (orInput && stream_.hasUnread()) return StreamStatus::kInput;
+        return link_.receiveMessage(message, owner_, deadlineAfter(timeout), orInput);
     }
 
     LinkStream& stream_;
     BlockingLink& link_;
-    MessageRun run_{};
-    Bytes frames_;  ///< those of run_ that were not given out yet
+    BufferRef owner_;  ///< of the message that was given out last
 };
 
 Result<std::unique_ptr<BlockingSubscription>> LinkStream::subscribe(std::string_view topic,

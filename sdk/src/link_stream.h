@@ -27,6 +27,7 @@ private:
     StreamStatus receive(std::string& bytes, Deadline deadline) override {
         return link_.receive(bytes, deadline);
     }
+    bool hasEnded() const override { return link_.hasEnded(); }
     bool send(Bytes bytes) override { return link_.send(bytes, host_.limits().clientTimeout); }
 
     Host& host_;

@@ -1,5 +1,7 @@
 #include "http/http_server.h"
 
+#include <set>
+
 namespace nsq::http {
 
 HttpServer::Entrance::Entrance(const HttpEntrance& entrance, const HttpService& service,
@@ -39,7 +41,11 @@ void HttpServer::beginStop() {
 bool HttpServer::stop(std::chrono::milliseconds limit) {
     beginStop();
     if (workers_.stop(limit)) return true;
-    faults::reportHang(logger_, workers_.busyWith(), "a request is not answered", limit);
+    std::set<faults::CodeOwner*> owners = workers_.busyWith();
+    if (owners.empty()) owners.insert(nullptr);
+    for (faults::CodeOwner* const owner : owners) {
+        faults::reportHang(logger_, owner, "a request is not answered", limit);
+    }
     return false;
 }
 

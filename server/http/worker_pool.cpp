@@ -43,12 +43,13 @@ bool WorkerPool::stop(std::chrono::milliseconds limit) {
     return ended;
 }
 
-faults::CodeOwner* WorkerPool::busyWith() {
+std::set<faults::CodeOwner*> WorkerPool::busyWith() {
     const std::lock_guard lock(mutex_);
+    std::set<faults::CodeOwner*> owners;
     for (const faults::Whereabouts* thread : working_) {
-        if (faults::CodeOwner* const owner = thread->owner) return owner;
+        if (faults::CodeOwner* const owner = thread->owner) owners.insert(owner);
     }
-    return nullptr;
+    return owners;
 }
 
 bool WorkerPool::submit(std::shared_ptr<Job> job) {

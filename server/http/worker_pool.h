@@ -6,6 +6,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -44,8 +45,8 @@ public:
     /// for `limit`, counted from beginStop() on: the pool must stay until the process ends. THREAD: main.
     bool stop(std::chrono::milliseconds limit = faults::kForever);
 
-    /// Whose code the jobs that run are in: one of them. Null: the server's own, or none runs. THREAD: main.
-    faults::CodeOwner* busyWith();
+    /// Whose code the jobs that run are in, the server's own left out. THREAD: main.
+    std::set<faults::CodeOwner*> busyWith();
 
     /// False, and the job is not kept, when the queue is full or the pool is stopping. THREAD: any.
     bool submit(std::shared_ptr<Job> job);

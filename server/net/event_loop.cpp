@@ -206,13 +206,14 @@ void EventLoop::runTask(sdk::LoopTask& task) {
 
 /// A bug, but not one to lose every other connection for.
 void EventLoop::onFault(faults::Caller caller, const void* code, std::string_view what) {
-    const auto failed =
-        std::ranges::find(connections_, caller.connection,
-                          [](SocketConnection& each) -> const sdk::Connection* { return &each; });
-    if (failed != connections_.end()) return failed->fail(what);
-    const std::string text = fmt::format("{}: {}", what, faults::exceptionText());
     faults::CodeOwner* owner = caller.owner;
     if (owner == nullptr && owners_ != nullptr) owner = owners_->ofAddress(code);
+    // The connection may be gone, and one of somebody else's stand at its address.
+    const auto failed = std::ranges::find_if(connections_, [&](const SocketConnection& each) {
+        return &each == caller.connection && (owner == nullptr || each.owner() == owner);
+    });
+    if (failed != connections_.end()) return failed->fail(what);
+    const std::string text = fmt::format("{}: {}", what, faults::exceptionText());
     if (owner == nullptr) return state_.logger.error("{}: failed: {}", name_, text);
     state_.logger.error("{}: plugin {} failed: {}", name_, owner->name(), text);
     owner->failed(text);

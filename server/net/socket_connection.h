@@ -57,6 +57,9 @@ public:
     List::iterator self() const { return self_; }
     ConnectionKind kind() const { return accepted_.kind; }
 
+    /// Whose session it has; null: nobody's that has a name, or there is none yet.
+    const faults::CodeOwner* owner() const { return owner_; }
+
     /// What the loop found out: epoll events, a timer of this connection.
     void onEvents(std::uint32_t events);
     void onTimer(const Timer& timer);

@@ -53,6 +53,9 @@ class Blocking(unittest.TestCase):
         client.send(b"flood\n")
         return client
 
+    def wait_log(self, text):
+        wait_until(lambda: text in self.server.log, f"in the log: {text}")
+
     def threads(self):
         """Those that serve a client, by the name the adapter gives them."""
         names = []
@@ -68,12 +71,12 @@ class Blocking(unittest.TestCase):
 
     def test_many_clients_each_with_a_thread_and_no_more_than_allowed(self):
         clients = [self.client() for _ in range(THREADS)]
-        self.assertEqual(self.threads(), THREADS)
+        self.wait_threads(THREADS)
         for number, client in enumerate(clients):
             self.ask(client, b"%d\n" % number)
         with self.server.client(magic=b"WAIT") as refused:
             self.assertEqual(refused.socket.recv(1), b"")
-        self.assertIn("is the first: all 100 threads are in use, 0 of them for clients that are gone", self.server.log)
+        self.wait_log("is the first: all 100 threads are in use, 0 of them for clients that are gone")
         clients.pop().close()
         self.wait_threads(THREADS - 1)
         clients.append(self.client())
@@ -120,7 +123,7 @@ class Blocking(unittest.TestCase):
                     self.wait_threads(1)
                     getattr(client, leave)()
                     self.wait_threads(0)
-        self.assertEqual(self.server.channel("waiting", "ch")["client_count"], 0)
+        self.server.wait_channel("waiting", "ch", client_count=0)
         self.server.stop()
 
     def test_messages_reach_a_thread_that_waits(self):
@@ -135,8 +138,25 @@ class Blocking(unittest.TestCase):
         client.send(b"throw\n")
         self.assertEqual(client.socket.recv(1), b"")
         self.ask(other, b"still here\n")
+        self.wait_log("the blocking session failed and is closed: a task: stumbled")
+        listed = self.server.web().json("GET", "/plugins")["plugins"]
+        entry = next(entry for entry in listed if entry["name"] == "blocking")
+        self.assertEqual((entry["error_count"], entry["last_error"]), (1, "a task: stumbled"))
         self.server.stop()
-        self.assertIn("the WAIT ioLoop failed, the connection is closed: stumbled", self.server.log)
+
+    def test_messages_that_a_thread_has_not_received_are_there_at_once_when_its_client_goes(self):
+        web = self.server.web()
+        web.do("topic/create", "waiting")
+        web.do("channel/create", "waiting", "ch")
+        for number in range(10):
+            web.publish("waiting", b"%d" % number)
+        client = self.client()
+        client.send(b"hoard\n")
+        self.assertEqual(read_bytes(client, 1), b"0")
+        self.server.wait_channel("waiting", "ch", depth=0, in_flight_count=10)
+        client.close()
+        self.server.wait_channel("waiting", "ch", depth=9, in_flight_count=1, client_count=0)
+        self.server.stop()
 
     def test_the_server_stops_while_threads_wait(self):
         readers = [self.client() for _ in range(10)]

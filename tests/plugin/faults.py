@@ -232,7 +232,7 @@ class Listed(FaultyCase):
             "request_count": 0, "error_count": 0, "last_error": "", "statistics": []})
         self.assertEqual(faulty, {
             "name": "faulty", "version": "1.0", "sdk_version": faulty["sdk_version"], "kinds": ["protocol", "http"],
-            "built_in": False, "file": str(PLUGINS / "faulty.so"), "magics": ["FLTY", "NONE"],
+            "built_in": False, "file": "faulty.so", "magics": ["FLTY", "NONE"],
             "routes": ["GET /faulty/worker", "GET /faulty/quick", "POST /faulty/statistics"], "connection_count": 1,
             "connection_total": 1, "request_count": 0, "error_count": 0, "last_error": "", "statistics": []})
         self.assertIn("GET /plugins", http_api["routes"])

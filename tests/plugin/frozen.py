@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import unittest
 
-from nsqtest import Server, main
+from nsqtest import Server, main, wait_until
 
 PLUGINS = pathlib.Path(os.environ["NSQ_TEST_PLUGINS"])
 VERSIONS = dict(pair.split("=", 1) for pair in os.environ["NSQ_FROZEN_LAYOUTS"].split())
@@ -58,6 +58,10 @@ class Frozen(unittest.TestCase):
         self.addCleanup(client.close)
         return client, client.socket.makefile("rb")
 
+    @staticmethod
+    def wait_log(server, text):
+        wait_until(lambda: text in server.log, f"in the log: {text}")
+
     def test_it_is_older_than_the_server(self):
         for version, server in self.each():
             listed = {entry["name"]: entry for entry in server.web().json("GET", "/plugins")["plugins"]}
@@ -86,7 +90,7 @@ class Frozen(unittest.TestCase):
             client, lines = self.client(server)
             client.send(b"fail\n")
             self.assertEqual(lines.read(), b"")
-            self.assertIn("the frozen session failed and is closed: as it was told", server.log)
+            self.wait_log(server, "the frozen session failed and is closed: as it was told")
 
     def test_its_route(self):
         for _, server in self.each():

@@ -9,7 +9,7 @@ import socket
 import tempfile
 import unittest
 
-from nsqtest import DEADLINE_S, Server, main, pub
+from nsqtest import DEADLINE_S, Server, main, pub, wait_until
 from nsqtest.lookupd import RealLookupd, our_lookupd
 
 PLUGINS = pathlib.Path(os.environ["NSQ_TEST_PLUGINS"])
@@ -67,7 +67,8 @@ class Loading(unittest.TestCase):
             server = self.start(f"--config={file}", f"--plugin={PLUGINS / 'good.so'}",
                                 "--lookupd-tcp-address=127.0.0.1:1")
         self.assertEqual(server.web().json("GET", "/config/nsqlookupd_tcp_addresses"), ["127.0.0.1:2"])
-        said = [line.partition(": ")[2] for line in server.log_lines if "ing peer" in line]
+        said = wait_until(lambda: len(lines := [line.partition(": ")[2] for line in server.log_lines
+                                                if "ing peer" in line]) == 3 and lines, "three lines of peers")
         self.assertEqual(said, ["LOOKUP(127.0.0.1:1): adding peer\n", "LOOKUP(127.0.0.1:2): adding peer\n",
                                 "LOOKUP(127.0.0.1:1): removing peer\n"])
         server.stop()

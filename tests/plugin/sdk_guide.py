@@ -14,7 +14,7 @@ import tempfile
 import unittest
 
 import installed
-from nsqtest import Server, main
+from nsqtest import Server, main, run_to_exit
 
 BLOCK = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"`([\w.]+)`:[^`]*$")
@@ -75,6 +75,15 @@ class Guide(unittest.TestCase):
         self.folder = pathlib.Path((self.root / "pwd").read_text(encoding="utf-8").strip())
         self.printed = done.stdout
 
+    def refuses_where_auth_is_required(self):
+        """Whoever copies the protocol does not open a server with it."""
+        with tempfile.TemporaryDirectory(prefix="nsqd-test-") as directory:
+            code, _, stderr = run_to_exit(
+                "--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0", f"--data-path={directory}",
+                f"--plugin={self.folder / 'build/note.so'}", "--auth-http-address=127.0.0.1:1")
+        self.assertEqual(code, 1, stderr)
+        self.assertIn("NOTE has neither AUTH nor TLS, which are required", stderr)
+
     def test_every_step(self):
         done = []
         for what, name, content in steps((installed.SOURCE / "sdk/README.md").read_text(encoding="utf-8")):
@@ -95,6 +104,7 @@ class Guide(unittest.TestCase):
         self.assertIn("100% tests passed", self.printed)
         self.assertIn("note 1.0", self.server.log)
         self.server.stop()
+        self.refuses_where_auth_is_required()
         self.assertEqual(installed.foreign_files(self.folder / "build"), [])
 
     def test_links_of_the_installed_guide_lead_somewhere(self):

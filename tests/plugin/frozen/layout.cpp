@@ -33,7 +33,7 @@ struct Derived : T {
 
 }  // namespace
 
-#define SIZE(Type) std::printf("size %s %zu\n", #Type, sizeof(sdk::Type))
+#define SIZE(Type) std::printf("size %s %zu, aligned to %zu\n", #Type, sizeof(sdk::Type), alignof(sdk::Type))
 #define MEMBER(Type, member)                                                                   \
     std::printf("offset %s::%s %zu, %zu bytes\n", #Type, #member, offsetof(sdk::Type, member), \
                 sizeof(sdk::Type::member))
@@ -155,12 +155,24 @@ void shared() {
     SIZE(Output);
     SIZE(BufferRef);
     SIZE(SharedBuffer);
+    SLOTS(SharedBuffer);
+    SIZE(MemoryStats);
+    SIZE(AuthorizationPtr);
+    SIZE(HttpHandler);
     SIZE(Bytes);
     SIZE(Magic);
     SIZE(MessageId);
+    MEMBER(MessageId, value);
     SIZE(MessageView);
+    MEMBER(MessageView, timestampNs);
+    MEMBER(MessageView, attempts);
+    MEMBER(MessageView, id);
+    MEMBER(MessageView, body);
+    MEMBER(MessageView, frame);
     SIZE(Result<void>);
     SIZE(Result<std::string>);
+    SIZE(Result<sdk::MessageId>);
+    SIZE(Result<std::unique_ptr<sdk::Subscription>>);
     SIZE(Error);
     MEMBER(Error, code);
     MEMBER(Error, text);
@@ -179,6 +191,8 @@ void shared() {
     MEMBER(SubscribeOptions, msgTimeout);
     MEMBER(SubscribeOptions, sampleRate);
     SIZE(Subscription::Failure);
+    MEMBER(Subscription::Failure, index);
+    MEMBER(Subscription::Failure, error);
     SIZE(StatsFilter);
     MEMBER(StatsFilter, topic);
     MEMBER(StatsFilter, channel);
@@ -204,28 +218,63 @@ void shared() {
     MEMBER(HttpFallback, methodNotAllowed);
     MEMBER(HttpFallback, internalError);
     SIZE(PubCount);
+    MEMBER(PubCount, topic);
+    MEMBER(PubCount, count);
     SIZE(LatencyStats);
+    MEMBER(LatencyStats, count);
+    MEMBER(LatencyStats, percentiles);
     SIZE(LatencyStats::Percentile);
+    MEMBER(LatencyStats::Percentile, quantile);
+    MEMBER(LatencyStats::Percentile, value);
     SIZE(TopicStats);
     MEMBER(TopicStats, name);
     MEMBER(TopicStats, depth);
+    MEMBER(TopicStats, backendDepth);
     MEMBER(TopicStats, messageCount);
+    MEMBER(TopicStats, messageBytes);
+    MEMBER(TopicStats, memoryBytes);
+    MEMBER(TopicStats, damagedBatches);
+    MEMBER(TopicStats, paused);
     MEMBER(TopicStats, latency);
     MEMBER(TopicStats, channels);
     SIZE(ChannelStats);
     MEMBER(ChannelStats, name);
     MEMBER(ChannelStats, depth);
+    MEMBER(ChannelStats, backendDepth);
+    MEMBER(ChannelStats, inFlightCount);
+    MEMBER(ChannelStats, deferredCount);
+    MEMBER(ChannelStats, messageCount);
+    MEMBER(ChannelStats, requeueCount);
+    MEMBER(ChannelStats, timeoutCount);
+    MEMBER(ChannelStats, finishCount);
+    MEMBER(ChannelStats, droppedCount);
     MEMBER(ChannelStats, clientCount);
     MEMBER(ChannelStats, paused);
     MEMBER(ChannelStats, latency);
     SIZE(ClientStats);
     MEMBER(ClientStats, clientId);
+    MEMBER(ClientStats, hostname);
     MEMBER(ClientStats, protocol);
+    MEMBER(ClientStats, remoteAddress);
+    MEMBER(ClientStats, userAgent);
     MEMBER(ClientStats, state);
+    MEMBER(ClientStats, readyCount);
+    MEMBER(ClientStats, inFlightCount);
     MEMBER(ClientStats, messageCount);
+    MEMBER(ClientStats, finishCount);
+    MEMBER(ClientStats, requeueCount);
     MEMBER(ClientStats, connectedAt);
+    MEMBER(ClientStats, sampleRate);
+    MEMBER(ClientStats, topic);
+    MEMBER(ClientStats, channel);
     MEMBER(ClientStats, pubCounts);
+    MEMBER(ClientStats, snappy);
+    MEMBER(ClientStats, deflate);
     MEMBER(ClientStats, tls);
+    MEMBER(ClientStats, tlsCipherSuite);
+    MEMBER(ClientStats, tlsVersion);
+    MEMBER(ClientStats, authed);
+    MEMBER(ClientStats, authIdentity);
     MEMBER(ClientStats, authIdentityUrl);
 }
 

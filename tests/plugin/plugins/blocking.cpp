@@ -24,6 +24,7 @@ public:
             if (line == "throw") throw std::runtime_error{"stumbled"};
             if (line == "flood") return flood(stream);
             if (line == "receive") return receive(stream);
+            if (line == "hoard") return hoard(stream);
             if (!stream.write(line + '\n')) return;
         }
     }
@@ -43,6 +44,18 @@ private:
         while (subscribed.value()->receive(message) == sdk::StreamStatus::kOk) {
             stream.write(sdk::asText(message.body));
         }
+    }
+
+    /// Fetches many messages, receives one of them, and waits for its client's end.
+    void hoard(sdk::BlockingStream& stream) {
+        const auto subscribed = stream.subscribe("waiting", "ch", {host_.limits().msgTimeout});
+        if (!subscribed) return;
+        subscribed.value()->setReady(100);
+        sdk::MessageView message;
+        if (subscribed.value()->receive(message) != sdk::StreamStatus::kOk) return;
+        stream.write(sdk::asText(message.body));
+        std::string line;
+        stream.readLine(line, 1000);
     }
 
     sdk::Host& host_;

@@ -1,6 +1,7 @@
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <future>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -18,12 +19,16 @@ struct Gate {
     sdk::HttpRoute route() {
         sdk::HttpRoute made = echoRoute("GET", "/block");
         made.handler = [this](const sdk::HttpRequest&) {
-            ++entered;
-            entered.notify_all();
-            opened.wait();
+            enter();
             return sdk::HttpResponse{};
         };
         return made;
+    }
+
+    void enter() {
+        ++entered;
+        entered.notify_all();
+        opened.wait();
     }
 
     void waitForEntry(int count) {
@@ -141,6 +146,32 @@ TEST_CASE("A response nobody takes any more is dropped with its queue") {
     http.workers.stop();
     http.loop.cancel(http.home);
     CHECK(http.connection.output().empty());
+}
+
+TEST_CASE("A pool tells of all whose code its jobs are in, and of each once") {
+    struct Busy final : Job {
+        Busy(Gate& itsGate, faults::CodeOwner& itsOwner) : gate(itsGate), owner(itsOwner) {}
+        void run() override {
+            const faults::Calling calling(faults::Caller{&owner});
+            gate.enter();
+        }
+        Gate& gate;
+        faults::CodeOwner& owner;
+    };
+    faults::CodeOwner one("one", "");
+    faults::CodeOwner two("two", "");
+    Gate gate;
+    WorkerPool pool(4, 8);
+    pool.start();
+    CHECK(pool.busyWith().empty());
+    for (faults::CodeOwner* owner : {&one, &two, &two}) {
+        REQUIRE(pool.submit(std::make_shared<Busy>(gate, *owner)));
+    }
+    gate.waitForEntry(3);
+    CHECK(pool.busyWith() == std::set{&one, &two});
+    gate.open.set_value();
+    pool.stop();
+    CHECK(pool.busyWith().empty());
 }
 
 TEST_CASE("A pool that stops runs what it accepted and takes no more") {

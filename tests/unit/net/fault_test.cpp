@@ -77,6 +77,31 @@ TEST_CASE("an exception of a task of no connection is logged, and the loop goes 
     REQUIRE(client.receive(1) == "1");
 }
 
+TEST_CASE("a fault of somebody else's is not that of a connection at the same address") {
+    sdk::Connection* connection = nullptr;
+    ScriptedOpener opener([&](ScriptedSession& session) {
+        echo(session);
+        connection = &session.connection();
+    });
+    Server server(opener);
+    Client client(server.port());
+    REQUIRE(client.send("1"));
+    REQUIRE(client.receive(1) == "1");
+    EventLoop& loop = server.loops().next();
+    faults::CodeOwner other("Other", "");
+    runOn(loop, [&] {
+        try {
+            throw std::runtime_error("late");
+        } catch (...) {
+            loop.onFault({&other, connection}, nullptr, "onPublished");
+        }
+    });
+    REQUIRE(other.counts().lastError == "onPublished: late");
+    REQUIRE(opener.owner.counts().errors == 0);
+    REQUIRE(client.send("2"));
+    REQUIRE(client.receive(1) == "2");
+}
+
 TEST_CASE("a connection that is closed while its session is made counts until it is gone") {
     ScriptedOpener opener([](ScriptedSession& session) { session.connection().close("not today"); });
     Server server(opener);

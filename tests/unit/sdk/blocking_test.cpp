@@ -9,6 +9,7 @@
 #include <semaphore>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "unit/sdk/blocking_fixture.h"
@@ -277,29 +278,67 @@ TEST_CASE("blocking: close ends reading and writing, not what was written") {
     CHECK_FALSE(written);
 }
 
-TEST_CASE("blocking: an exception closes its connection only and is logged with the protocol's name") {
+TEST_CASE("blocking: an exception is thrown on by the loop's task, behind what was written") {
     Fixture fixture([](sdk::BlockingStream& stream) {
         std::string line;
         while (stream.readLine(line, 10) == StreamStatus::kOk) {
+            stream.write(line);
             if (line == "throw") throw std::runtime_error{"stumbled"};
             if (line == "number") throw 7;
-            stream.write(line);
         }
     });
+    const auto runUntilItThrows = [](Client& client, std::string_view line) {
+        client.send(line);
+        for (;;) client.turn();
+    };
     Client second(fixture.loop, fixture.adapter);
     Client third(fixture.loop, fixture.adapter);
-    fixture.client.send("throw\n");
-    fixture.client.receiveAll();
-    second.send("number\n");
-    second.receiveAll();
+    CHECK_THROWS_WITH(runUntilItThrows(fixture.client, "throw\n"), "stumbled");
+    CHECK(fixture.client.connection.sent().size() + fixture.client.connection.unsent() == 5);
+    CHECK_THROWS_AS(runUntilItThrows(second, "number\n"), int);
     third.send("fine\n");
     CHECK(third.receive(4) == "fine");
     third.vanish();
+    second.vanish();
     fixture.join();
-    CHECK(fixture.host.logged() ==
-          "error 192.0.2.1:50000: the TEST ioLoop failed, the connection is closed: stumbled\n"
-          "error 192.0.2.1:50000: the TEST ioLoop failed, the connection is closed: an exception that is no "
-          "std::exception\n");
+    CHECK(fixture.host.logged().empty());
+}
+
+TEST_CASE("blocking: an exception that the connection does not live to see is logged") {
+    SECTION("it comes when the connection is gone") {
+        Fixture fixture([](sdk::BlockingStream& stream) {
+            readAll(stream);
+            throw std::runtime_error{"stumbled"};
+        });
+        fixture.client.vanish();
+        fixture.join();
+        CHECK(fixture.host.logged() ==
+              "error 192.0.2.1:50000: the TEST ioLoop failed, its connection is gone: stumbled\n");
+    }
+    SECTION("the connection goes before the loop comes to it") {
+        Fixture fixture([](sdk::BlockingStream&) { throw 7; });
+        fixture.loop.waitForWork();
+        fixture.client.vanish();
+        CHECK(fixture.host.logged() ==
+              "error 192.0.2.1:50000: the TEST ioLoop failed, its connection is gone: an exception of "
+              "unknown type\n");
+        fixture.join();
+    }
+}
+
+TEST_CASE("blocking: a connection closes though what was written finds no room") {
+    Fixture fixture([](sdk::BlockingStream& stream) {
+        stream.write("one");
+        readAll(stream);
+    });
+    fixture.client.connection.setRoom(0);
+    fixture.loop.waitForWork();
+    fixture.client.connection.output().write(sdk::asBytes("zero"));
+    fixture.client.connection.output().limit(1);
+    fixture.client.vanish();
+    fixture.join();
+    fixture.client.connection.endTurn();
+    CHECK(fixture.client.connection.sent() == "zero");
 }
 
 TEST_CASE("blocking: beyond its threads connections are refused, until one is done") {
@@ -343,6 +382,24 @@ TEST_CASE("blocking: stop ends what waits, and there are no connections after it
     CHECK(status == StreamStatus::kEnd);
     CHECK(fixture.client.receiveAll().empty());
     CHECK(Client(fixture.loop, fixture.adapter).session == nullptr);
+}
+
+TEST_CASE("blocking: stop drops what was not read yet") {
+    std::vector<StreamStatus> statuses;
+    std::string line;
+    Fixture fixture([&](sdk::BlockingStream& stream) {
+        stream.readLine(line, 10);
+        stream.write("ready");
+        while (stream.write("")) std::this_thread::yield();
+        std::string bytes;
+        statuses = {stream.readLine(bytes, 10), stream.read(bytes, 10), stream.readExactly(bytes, 1)};
+    });
+    fixture.client.send("one\ntwo\n");
+    fixture.client.receive(5);
+    fixture.client.send("three\n");
+    fixture.adapter.stop();
+    CHECK(line == "one");
+    CHECK(statuses == std::vector{StreamStatus::kEnd, StreamStatus::kEnd, StreamStatus::kEnd});
 }
 
 TEST_CASE("blocking: an ioLoop that does not return is named when it is waited for") {
@@ -439,6 +496,39 @@ TEST_CASE("blocking: as many messages as asked for are in flight, and each is gi
     fixture.client.receiveAll();
     fixture.join();
     CHECK(got == "1#1 2#1 3#1 timeout 4#1 ");
+}
+
+TEST_CASE("blocking: messages that were fetched and not received are requeued at once") {
+    bool unsubscribes = false;
+    SECTION("when it unsubscribes") {
+        unsubscribes = true;
+    }
+    SECTION("when the connection goes") {}
+    Fixture fixture([&](sdk::BlockingStream& stream) {
+        auto subscription = std::move(stream.subscribe("t", "ch", {1min})).value();
+        subscription->setReady(5);
+        stream.write("ready ");
+        std::string line;
+        stream.readLine(line, 10);
+        sdk::MessageView message;
+        for (int i = 0; i < 2; ++i) stream.write(describe(subscription->receive(message), message));
+        if (unsubscribes) subscription.reset();
+        stream.write("waiting");
+        stream.readLine(line, 10);
+    });
+    fixture.client.receive(6);
+    publish(fixture.host, {"1", "2", "3", "4", "5", "6"});
+    fixture.client.send("\n");
+    CHECK(fixture.client.receive(21) == "ready 1#1 2#1 waiting");
+    const auto& channel = *fixture.host.fakeBroker.channel("t", "ch");
+    if (!unsubscribes) {
+        CHECK(channel.inFlight.size() == 5);
+        fixture.client.vanish();
+    }
+    CHECK(channel.inFlight.size() == 2);
+    CHECK(channel.waiting.size() == 4);
+    CHECK(channel.consumers.empty());
+    fixture.join();
 }
 
 TEST_CASE("blocking: input goes before messages where it is asked for") {

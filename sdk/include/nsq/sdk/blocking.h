@@ -23,7 +23,8 @@ public:
     /// Serves one connection; it closes when this returns. It has to return soon once the stream has ended
     /// (reads give kEnd, writes false), which is also how it learns that the server stops. Here
     /// Broker::publish and the administration may be called, and all else that is forbidden on a loop. An
-    /// exception is logged and closes this connection. THREAD: one for each connection, so several at once.
+    /// exception is thrown on by a task of the connection: logged, counted, it closes this connection.
+    /// THREAD: one for each connection, so several at once.
     virtual void ioLoop(BlockingStream& stream) = 0;
 };
 

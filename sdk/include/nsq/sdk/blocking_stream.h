@@ -18,14 +18,15 @@ enum class StreamStatus {
     kEnd,      ///< nothing more comes: the client has shut its side, or the connection is gone
     kTimeout,  ///< the time is over; nothing is lost
     kTooLong,  ///< BlockingStream::readLine: the line is longer than it may be; it is still unread
-    kInput,    ///< BlockingSubscription::receiveOrInput: the stream has something to read
+    kInput,    ///< BlockingSubscription::receiveOrInput: the stream has something to read, be it its end
 };
 
 /// Waits as long as it takes.
 inline constexpr std::chrono::milliseconds kNoTimeout = std::chrono::milliseconds::max();
 
-/// A channel's messages, waited for. Destroying it leaves the channel; what is in flight then comes back to
-/// the channel when its timeout passes. Goes before BlockingProtocol::ioLoop returns. THREAD: the one of
+/// A channel's messages, waited for. Destroying it leaves the channel, and so does the connection's end: what
+/// was fetched and not received is then requeued at once, what was received comes back to the channel when
+/// its timeout passes. Goes before BlockingProtocol::ioLoop returns. THREAD: the one of
 /// ioLoop; each call but receiving waits for the connection's loop, which never waits for long.
 class BlockingSubscription {
 public:
@@ -58,8 +59,9 @@ private:
 
 /// A connection as a thread sees it that may wait: behind the magic, which is read already. Beside what a
 /// call asks for it keeps at most 128 KiB that were received and not read, and 64 KiB that were written and
-/// not taken by the connection (chosen); beyond that the client is not read, and the writer waits. THREAD:
-/// the one of ioLoop, unless said.
+/// not taken by the connection (chosen); beyond that the client is not read, and the writer waits. When the
+/// server stops, reads give kEnd at once, and what was not read is dropped. THREAD: the one of ioLoop, unless
+/// said.
 class BlockingStream {
 public:
     /// Waits until there is something and replaces `bytes` by it, `maxBytes` at most. kOk, kEnd, kTimeout.
@@ -113,7 +115,11 @@ private:
     virtual StreamStatus receive(std::string& bytes, Deadline deadline) = 0;
     virtual bool send(Bytes bytes) = 0;
 
+    /// Nothing may be read any more, not even what was received: the server stops.
+    virtual bool hasEnded() const { return false; }
+
     std::string_view unread() const { return std::string_view{received_}.substr(begin_); }
+    void dropIfEnded();
     StreamStatus receiveMore(Deadline deadline);
     StreamStatus receiveUntil(std::size_t count);
     std::string takeUnread(std::size_t count);
