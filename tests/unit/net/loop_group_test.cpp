@@ -80,26 +80,6 @@ TEST_CASE("a loop that does not answer does not hold up clients for long") {
     server.loops().stop();
 }
 
-TEST_CASE("loops that do not stop share one limit") {
-    // What does not stop is left behind, with all that it uses.
-    static spdlog::logger logger("test", std::make_shared<spdlog::sinks::ringbuffer_sink_mt>(10));
-    static auto* const loops = new LoopGroup(5, logger);
-    static Signal blocked;
-    static Signal release;
-    loops->start();
-    for (std::size_t i = 0; i < loops->size(); ++i) {
-        loops->next().submit([] {
-            blocked.add();
-            release.reaches(1);
-        });
-    }
-    REQUIRE(blocked.reaches(5));
-    const auto before = sdk::Clock::now();
-    REQUIRE_FALSE(loops->stop(1s));
-    REQUIRE(sdk::Clock::now() - before < 4s);
-    release.add();
-}
-
 TEST_CASE("a client that does not read does not hold up closing for longer than the limit") {
     ScriptedOpener opener([](ScriptedSession& session) {
         session.dataFunction = [&session](sdk::Bytes data) {
