@@ -4,8 +4,6 @@
 #include <Poco/JSON/ParseHandler.h>
 #include <Poco/JSON/Parser.h>
 #include <Poco/String.h>
-#include <Poco/TextConverter.h>
-#include <Poco/UTF8Encoding.h>
 
 #include <variant>
 
@@ -51,16 +49,9 @@ bool assign(Identity& identity, const Field& field, const Poco::Dynamic::Var& va
     return true;
 }
 
-bool isUtf8(std::string_view text) {
-    const Poco::UTF8Encoding utf8;
-    std::string ignored;
-    return Poco::TextConverter{utf8, utf8}.convert(text.data(), static_cast<int>(text.size()), ignored) == 0;
-}
-
 }  // namespace
 
 sdk::Result<Identity> decodeIdentity(std::string_view json) {
-    if (!isUtf8(json)) return badBody("it is not UTF-8");
     try {
         if (Poco::trim(std::string{json}) == "null") return Identity{};
         Poco::JSON::Parser parser{new Poco::JSON::ParseHandler{/*bPreserveObjectOrder=*/true}};

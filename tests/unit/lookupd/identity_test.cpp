@@ -63,11 +63,27 @@ TEST_CASE("Without one of the four fields nsqlookupd wants an identity is not co
 }
 
 TEST_CASE("What is no JSON object with these types is refused") {
-    for (const std::string body :
-         {"", "{", "[]", "1", "\"x\"", R"({"tcp_port":"1"})", R"({"tcp_port":1.5})", R"({"tcp_port":true})",
-          R"({"tcp_port":99999999999999999999})", R"({"hostname":5})", R"({"remote_address":5})",
-          R"({"version":{}})", R"({"version":["1"]})", R"({"tcp_port":1} x)", "{\"hostname\":\"\xff\"}",
-          R"({"hostname":"\ud83d"})", R"({"hostname":"\ude00\ud83d"})"}) {
+    for (const std::string body : {"",
+                                   "{",
+                                   "[]",
+                                   "1",
+                                   "\"x\"",
+                                   R"({"tcp_port":"1"})",
+                                   R"({"tcp_port":1.5})",
+                                   R"({"tcp_port":true})",
+                                   R"({"tcp_port":99999999999999999999})",
+                                   R"({"hostname":5})",
+                                   R"({"remote_address":5})",
+                                   R"({"version":{}})",
+                                   R"({"version":["1"]})",
+                                   R"({"tcp_port":1} x)",
+                                   "{\"hostname\":\"\xff\"}",
+                                   "{\"x\":\"\xc0\xaf\"}",
+                                   "{\"hostname\":\"\xed\xa0\x80\"}",
+                                   "{\"hostname\":\"\xf4\x90\x80\x80\"}",
+                                   "{\"\xe2\x82\":1}",
+                                   R"({"hostname":"\ud83d"})",
+                                   R"({"hostname":"\ude00\ud83d"})"}) {
         CAPTURE(body);
         CHECK_FALSE(decodeIdentity(body));
     }
