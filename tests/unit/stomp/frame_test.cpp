@@ -156,11 +156,4 @@ TEST_CASE("What was written is read again") {
     CHECK(readBytewise("SEND\nk:" + escaped(value, version) + "\n\n\0"s, version) == "SEND k=" + value + '|');
 }
 
-TEST_CASE("A client's text is quoted so that it fits into a line") {
-    CHECK(quoted("plain text") == "\"plain text\"");
-    CHECK(quoted("a\nb\x1b\x7f\xc3\xa4") == "\"a?b????\"");
-    CHECK(quoted(std::string(101, 'x')) == '"' + std::string(100, 'x') + "...\"");
-    CHECK(sdk::printable("\n") == "?");
-}
-
 }  // namespace nsq::stomp
