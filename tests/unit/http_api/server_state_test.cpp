@@ -54,7 +54,7 @@ TEST_CASE("/plugins has each plugin with all that is known of it") {
                          {"none", "", sdk::Statistic::Kind::kGauge, std::numeric_limits<double>::infinity()}};
     CHECK(text(plugins(host, request())) ==
           "200 {\"plugins\":[{\"name\":\"mine\",\"version\":\"2.1\",\"sdk_version\":\"1.3\","
-          "\"kinds\":[\"protocol\",\"http\"],\"built_in\":false,\"file\":\"/lib/mine.so\","
+          "\"kinds\":[\"protocol\",\"http\"],\"built_in\":false,\"file\":\"mine.so\","
           "\"magics\":[\"MINE\"],\"routes\":[\"GET /mine\"],\"connection_count\":4,\"connection_total\":5,"
           "\"request_count\":6,\"error_count\":7,\"last_error\":\"no \\\"luck\\\"\",\"statistics\":["
           "{\"name\":\"frames\",\"help\":\"seen\",\"type\":\"counter\",\"value\":3000000000000000},"
