@@ -53,6 +53,8 @@ class World:
 
     def _is_written(self, path):
         """Whether nsqd.dat has all topics, and the channels of `t`."""
+        if not os.path.exists(path):
+            return False
         with open(path, encoding="utf-8") as file:
             topics = json.load(file)["topics"] or ()
         known = {topic["name"]: {channel["name"] for channel in topic["channels"] or ()} for topic in topics}
