@@ -64,6 +64,7 @@ struct Owed {
     std::size_t outcomes = 0;  ///< of publishes
     std::vector<Answer> answers;
     std::optional<std::string> receipt;
+    std::string error;  ///< of a publish
 };
 
 class StompSession final : public sdk::Session, sdk::PublishListener, sdk::AuthorizationListener {
@@ -180,11 +181,17 @@ private:
     /// Answers what is no longer waited for, in the order of the frames. Closes behind the last one.
     void settle() {
         while (!owed_.empty() && owed_.front().outcomes == 0) {
-            const auto [outcomes, answers, receipt] = std::move(owed_.front());
+            auto [outcomes, answers, receipt, error] = std::move(owed_.front());
             owed_.pop_front();
+            if (!error.empty()) answers.clear();
             const auto late = std::ranges::count(answers, false, [this](auto& each) { return apply(each); });
-            if (receipt && late > 0)
-                return fail(fmt::format("{} answers of the transaction came too late", late), receipt);
+            if (receipt && late > 0) error = fmt::format("{} answers of the transaction came too late", late);
+            if (!error.empty()) {
+                // In place of all that is owed, and of an error behind it.
+                owed_.clear();
+                ended_ = false;
+                return fail(error, receipt);
+            }
             if (receipt) write("RECEIPT\nreceipt-id:" + escaped(*receipt, version_) + "\n\n");
         }
         if (closed_ || !owed_.empty() || !(ended_ || (inputEnded_ && !willGoOn()))) return;
@@ -250,6 +257,7 @@ private:
 
     void onAuthorization(sdk::Result<sdk::AuthorizationPtr> answer) override {
         authRequest_.reset();
+        heartBeat_.excuse();
         if (!answer) host_.logger().error("[{}] - {}", connection_.remoteAddress(), answer.error().text);
         if (!answer || answer.value()->permissionCount() == 0)
             return fail("authentication failed", reader_.frame().header("receipt"));
@@ -299,13 +307,7 @@ private:
     void onPublished(std::span<const sdk::PublishOutcome> outcomes) override {
         for (const sdk::PublishOutcome& outcome : outcomes) {
             if (closed_) return;
-            if (outcome.error != nullptr) {
-                // In place of all that is owed, and of an error behind it.
-                const auto receipt = owed_.front().receipt;
-                owed_.clear();
-                ended_ = false;
-                return fail("not stored: " + outcome.error->text, receipt);
-            }
+            if (outcome.error != nullptr) owed_.front().error = "not stored: " + outcome.error->text;
             --owed_.front().outcomes;
             settle();
         }
@@ -315,8 +317,7 @@ private:
     /// The answers of one that is committed follow when all that it sends is.
     Done endTransaction(std::string_view name, bool commits) {
         sdk::Result<Transaction> taken = transactions_.take(name);
-        if (!taken) return taken.error();
-        if (!commits) return {};
+        if (!taken || !commits) return taken ? Done{} : taken.error();
         for (const auto& [key, texts] : taken.value().sends) {
             if (Done allowed = allow(sdk::Permission::kPublish, key.first, {}); !allowed) return allowed;
         }
@@ -370,8 +371,7 @@ private:
     }
 
     Done unsubscribe(const Frame& frame) {
-        // Answers to its messages may be owed.
-        if (waiting_ = !owed_.empty(); waiting_) return {};
+        if (waiting_ = !owed_.empty(); waiting_) return {};  // for answers to its messages, perhaps
         const auto found = findSubscription(subscriptionId(frame));
         if (found == subscriptions_.end()) return invalid("there is no such subscription");
         subscriptions_.erase(found);

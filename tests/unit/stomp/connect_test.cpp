@@ -365,6 +365,18 @@ TEST_CASE("Frames wait for the authorizer") {
     CHECK(server.host.fakeBroker.published("t") == Lines{"hello", "world"});
 }
 
+TEST_CASE("A client is not silent while the authorizer is asked") {
+    Guarded server;
+    CHECK(server.client.send("CONNECT\naccept-version:1.2\npasscode:x\nheart-beat:1000,0\n\n").empty());
+    server.client.passTime(seconds{10});
+    server.authorizer.grant({});
+    CHECK(server.client.idle() == Lines{"CONNECTED 1.2 0,1000"});
+    server.client.passTime(milliseconds{1999});
+    CHECK(server.client.idle().empty());
+    server.client.passTime(milliseconds{1});
+    CHECK(server.client.idle() == Lines{"!nothing was read for two heart-beats"});
+}
+
 TEST_CASE("Permissions are asked for by topic and channel") {
     const auto& [input, publishes, channel] = GENERATE(table<std::string, bool, std::string>(
         {{kSend, true, ""},

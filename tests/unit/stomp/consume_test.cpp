@@ -372,6 +372,17 @@ TEST_CASE("ACKs of a transaction are done when it is committed, after its messag
         CHECK(server.host.fakeBroker.published("u") == Lines{"x"});
         CHECK(server.client.connection.closed());
     }
+    SECTION("committed too late, and more behind it") {
+        server.client.passTime(server.host.limitValues.msgTimeout + milliseconds{1});
+        server.host.fakeBroker.expire(server.client.loop.now());
+        server.client.idle();
+        server.host.fakeBroker.holdOutcomes(true);
+        const std::string behind = GENERATE("DISCONNECT\nreceipt:2\n\n", "FOO\nreceipt:2\n\n");
+        CHECK(server.client.sendRaw(frame("COMMIT\ntransaction:a\nreceipt:1\n\n") + frame(behind)).empty());
+        server.host.fakeBroker.releaseOutcomes();
+        CHECK(server.client.idle() == Lines{"!2 answers of the transaction came too late (1)"});
+        CHECK(server.client.connection.closed());
+    }
     SECTION("committed too late without a receipt") {
         server.client.passTime(server.host.limitValues.msgTimeout + milliseconds{1});
         server.host.fakeBroker.expire(server.client.loop.now());
