@@ -1,7 +1,6 @@
 #include "registration_db.h"
 
 #include <mutex>
-#include <ranges>
 
 namespace nsq::lookupd {
 
@@ -79,8 +78,10 @@ TopicPtr RegistrationDb::find(std::string_view topic) const {
 
 std::vector<TopicPtr> RegistrationDb::topics() const {
     const std::shared_lock lock{topicsMutex_};
-    const auto all = topics_ | std::views::values;
-    return {all.begin(), all.end()};
+    std::vector<TopicPtr> all;
+    all.reserve(topics_.size());
+    for (const auto& [name, topic] : topics_) all.push_back(topic);
+    return all;
 }
 
 std::vector<PeerPtr> RegistrationDb::peers() const {
