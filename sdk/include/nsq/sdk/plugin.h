@@ -51,8 +51,8 @@ public:
     /// connection is accepted.
     virtual Result<void> start(Host& host, Registrar& registrar) = 0;
 
-    /// No session and no request of this plugin is running any more. An exception is logged. A stop that
-    /// takes too long is logged and left behind: the server ends without it. THREAD: the host's.
+    /// Only after a good start. No session and no request of the plugin is running any more. An exception is
+    /// logged; so is a stop that takes too long: the server ends without it. THREAD: the host's.
     virtual void stop() {}
 };
 
