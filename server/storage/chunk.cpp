@@ -50,11 +50,11 @@ Chunk damaged(std::uint64_t from, std::uint64_t to, std::string what) {
 /// What is at `offset`, where a batch should begin and `found` and `header` are.
 sdk::Result<Chunk> damageAt(const SegmentPtr& segment, std::uint64_t offset, std::uint64_t limit,
                             std::uint32_t salt, BatchFound found, const disk::BatchHeader& header) {
-    const bool hasHeader = found != BatchFound::kBadHeader;
     const std::uint64_t end = found == BatchFound::kBadFrames ? offset + batchSize(header) : limit;
-    // Other batches may have been written over the rest of a torn one: they begin before it ends.
+    // Other batches may have been written over the rest of a torn one: they begin before it ends, or
+    // even before its header does, when the bytes there happen to be the same.
     const std::uint64_t searchEnd = std::min(limit, end + sizeof header - 1);
-    const auto next = nextHeader(*segment, offset + (hasHeader ? sizeof header : 1), searchEnd, salt);
+    const auto next = nextHeader(*segment, offset + 1, searchEnd, salt);
     if (!next) return next.error();
     std::string what = "no batch";
     if (found == BatchFound::kIncomplete) what = "cut off in the middle of a batch";
